@@ -1,0 +1,231 @@
+//! Clusters are made, changed and deleted.
+
+use super::{ChangeTx, membership, nodes, releases};
+use crate::{
+    deploy::DataKind,
+    error::{Mistake, Outcome, Refusal},
+    extension::HookCall,
+    model::{Change, Cluster, Customisation, Object, Release, ReleaseState, Task, TaskKind, TaskStatus},
+    store::{self, NewCluster, NewTask},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A cluster to be made: the body of `POST /clusters`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClusterInput {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) release: Option<i64>,
+    #[serde(default)]
+    pub(crate) attributes: Object,
+    #[serde(default)]
+    pub(crate) orchestrator: Option<String>,
+    #[serde(default)]
+    pub(crate) nodes: Vec<i64>,
+}
+
+/// What may change of a cluster: the body of `PUT /clusters/{id}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClusterUpdate {
+    name: Option<String>,
+    release: Option<i64>,
+    orchestrator: Option<String>,
+    nodes: Option<Vec<i64>>,
+}
+
+const NAME_LENGTH: usize = 100;
+
+pub(crate) async fn create(tx: &mut ChangeTx, input: ClusterInput) -> Outcome<Cluster> {
+    let release = match input.release {
+        Some(id) => releases::find(tx, id).await?,
+        None => store::releases::find_default(&**tx).await?.ok_or_else(|| {
+            Refusal::NotFound(
+                "there is no release named `default` any more: say which one the cluster is made of".to_owned(),
+            )
+        })?,
+    };
+    if release.state != ReleaseState::Available {
+        return Err(Refusal::Conflict(format!("release {} {} is {}", release.name, release.version, release.state)));
+    }
+    let name = check_name(tx, input.name, None).await?;
+    let orchestrator = check_orchestrator(tx, input.orchestrator.unwrap_or_else(|| "local".to_owned()))?;
+    let Release { id: release, extensions, .. } = release;
+    let new = NewCluster { name, release, orchestrator, extensions, attributes: input.attributes, created_at: tx.now };
+    let cluster = store::clusters::insert(&**tx, new).await?;
+    tx.fire(HookCall::ClusterCreate(&cluster)).await?;
+    membership::assign_all(tx, &cluster, &input.nodes).await?;
+    find(tx, cluster.id).await
+}
+
+pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: ClusterUpdate) -> Outcome<Cluster> {
+    let before = find_locked(tx, id).await?;
+    let mut after = before.clone();
+    if let Some(name) = update.name {
+        after.name = check_name(tx, name, Some(id)).await?;
+    }
+    if let Some(release) = update.release {
+        after.release = releases::find(tx, release).await?.id;
+    }
+    if let Some(orchestrator) = update.orchestrator {
+        after.orchestrator = check_orchestrator(tx, orchestrator)?;
+    }
+    save(tx, &before, &after).await?;
+    if let Some(nodes) = update.nodes {
+        membership::replace(tx, &after, &nodes).await?;
+    }
+    find(tx, id).await
+}
+
+/// Writes a changed cluster and tells of it.
+pub(crate) async fn save(tx: &mut ChangeTx, before: &Cluster, after: &Cluster) -> Outcome<()> {
+    if before == after {
+        return Ok(());
+    }
+    store::clusters::update(&**tx, after).await?;
+    tx.fire(HookCall::ClusterUpdate(after, &Change::between(before, after))).await
+}
+
+/// Deletes a cluster. Nodes that nothing was done to leave it, the others are deleted with it. The task has ended already.
+pub(crate) async fn delete(tx: &mut ChangeTx, id: i64) -> Outcome<Task> {
+    let cluster = find_locked(tx, id).await?;
+    refuse_while_a_task_runs(tx, &cluster).await?;
+    let domain = tx.domain();
+    let members = store::nodes::of_cluster(&**tx, &domain, id).await?;
+    let removed = nodes::remove_from(tx, &cluster, members).await?;
+    tx.fire(HookCall::ClusterDelete(&cluster)).await?;
+    let server = tx.server.id;
+    let new = NewTask { cluster: Some(id), kind: TaskKind::ClusterDeletion, dry_run: false, server, now: tx.now };
+    let task = store::tasks::insert(&**tx, new, &[]).await?;
+    store::clusters::delete(&**tx, id).await?;
+    let task = Task {
+        cluster: None,
+        status: TaskStatus::Ready,
+        progress: 100,
+        message: format!("cluster '{}' is deleted, {removed}", cluster.name),
+        time_end: Some(tx.now),
+        ..task
+    };
+    store::tasks::update(&**tx, &task).await?;
+    Ok(task)
+}
+
+/// Replaces the attributes of a cluster.
+pub(crate) async fn set_attributes(tx: &mut ChangeTx, id: i64, attributes: Object) -> Outcome<Object> {
+    let before = find_locked(tx, id).await?;
+    let old = store::clusters::attributes(&**tx, id).await?;
+    let change = Change::between(&old, &attributes);
+    if !change.is_more_than(&[]) {
+        return Ok(attributes);
+    }
+    store::clusters::set_attributes(&**tx, id, attributes.clone()).await?;
+    let mut after = before.clone();
+    if !after.changes.iter().any(|change| change == "attributes") {
+        after.changes.push("attributes".to_owned());
+    }
+    save(tx, &before, &after).await?;
+    tx.fire(HookCall::ClusterPatchAttributes(&after, &change)).await?;
+    Ok(attributes)
+}
+
+/// Changes the attributes of a cluster by a JSON merge patch (RFC 7396).
+pub(crate) async fn patch_attributes(tx: &mut ChangeTx, id: i64, patch: Object) -> Outcome<Object> {
+    find_locked(tx, id).await?;
+    let mut attributes = Value::Object(store::clusters::attributes(&**tx, id).await?);
+    json_patch::merge(&mut attributes, &Value::Object(patch));
+    let Value::Object(attributes) = attributes else { return Err(Refusal::malformed("attributes are an object")) };
+    set_attributes(tx, id, attributes).await
+}
+
+/// Stores what a person wants in place of generated data; what was stored before is forgotten.
+pub(crate) async fn customise(tx: &mut ChangeTx, id: i64, kind: DataKind, wanted: Customisation) -> Outcome<()> {
+    let before = find_locked(tx, id).await?;
+    let domain = tx.domain();
+    let members: Vec<i64> = store::nodes::of_cluster(&**tx, &domain, id).await?.iter().map(|node| node.id).collect();
+    let strangers = wanted.nodes.keys().filter(|id| !members.contains(id));
+    let mistakes: Vec<Mistake> = strangers
+        .map(|node| Mistake {
+            pointer: format!("/nodes/{node}"),
+            detail: format!("node {node} is not in cluster {id}"),
+        })
+        .collect();
+    if !mistakes.is_empty() {
+        return Err(Refusal::mistakes(mistakes));
+    }
+    store::clusters::set_replaced_info(&**tx, id, kind, wanted.common).await?;
+    store::nodes::set_replaced_info(&**tx, &members, kind, None).await?;
+    for (node, document) in wanted.nodes {
+        store::nodes::set_replaced_info(&**tx, &[node], kind, Some(document)).await?;
+    }
+    let mut is_customized = false;
+    for kind in DataKind::ALL {
+        is_customized |= customisation(&**tx, id, kind).await? != Customisation::default();
+    }
+    save(tx, &before, &Cluster { is_customized, ..before.clone() }).await
+}
+
+/// What is stored in place of generated data.
+pub(crate) async fn customisation(
+    connection: &impl sea_orm::ConnectionTrait,
+    id: i64,
+    kind: DataKind,
+) -> Outcome<Customisation> {
+    let common = store::clusters::replaced_info(connection, id, kind).await?;
+    let nodes = store::nodes::replaced_info(connection, id, kind).await?;
+    Ok(Customisation { common, nodes })
+}
+
+pub(crate) async fn find(tx: &ChangeTx, id: i64) -> Outcome<Cluster> {
+    store::clusters::find(&**tx, id).await?.ok_or_else(|| Refusal::unknown("cluster", id))
+}
+
+pub(crate) async fn find_locked(tx: &ChangeTx, id: i64) -> Outcome<Cluster> {
+    store::clusters::find_locked(&**tx, id).await?.ok_or_else(|| Refusal::unknown("cluster", id))
+}
+
+pub(crate) async fn refuse_while_a_task_runs(tx: &ChangeTx, cluster: &Cluster) -> Outcome<()> {
+    match store::tasks::unfinished_in(&**tx, cluster.id).await? {
+        None => Ok(()),
+        Some(task) => Err(Refusal::Conflict(format!(
+            "task {} ({}) is {} in cluster '{}'; wait until it has ended",
+            task.id, task.name, task.status, cluster.name
+        ))),
+    }
+}
+
+async fn check_name(tx: &ChangeTx, name: String, own: Option<i64>) -> Outcome<String> {
+    if name.trim().is_empty() || name.chars().count() > NAME_LENGTH {
+        let detail = format!("the name of a cluster has 1 to {NAME_LENGTH} characters");
+        return Err(Refusal::mistakes(vec![Mistake { pointer: "/name".to_owned(), detail }]));
+    }
+    match store::clusters::find_named(&**tx, &name).await? {
+        Some(other) if Some(other.id) != own => {
+            Err(Refusal::Conflict(format!("a cluster named '{name}' already exists")))
+        }
+        _ => Ok(name),
+    }
+}
+
+fn check_orchestrator(tx: &ChangeTx, name: String) -> Outcome<String> {
+    if tx.server.orchestrators.contains_key(name.as_str()) {
+        return Ok(name);
+    }
+    let known = tx.server.orchestrators.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let detail = format!("there is no orchestrator `{name}`; known are: {known}");
+    Err(Refusal::mistakes(vec![Mistake { pointer: "/orchestrator".to_owned(), detail }]))
+}
+
+/// Refuses extensions that are enabled for a cluster but not in this build.
+pub(crate) fn refuse_missing_extensions(tx: &ChangeTx, cluster: &Cluster) -> Outcome<()> {
+    let missing = tx.server.registry.missing(&cluster.extensions);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Conflict(format!(
+        "{} enabled for cluster '{}' but not in this build: disable them, or run a build that has them",
+        missing.join(", "),
+        cluster.name
+    )))
+}

@@ -1,0 +1,151 @@
+//! Changes of the model: one function a kind of change, for every path that leads to it.
+//!
+//! The HTTP API, the import, the demo and the reports of orchestrators all go through here, so that the rules are
+//! checked, and the hooks called, in one place. Each function takes a [`ChangeTx`] and leaves the commit to its caller.
+
+pub(crate) mod clusters;
+pub(crate) mod enabling;
+pub(crate) mod membership;
+pub(crate) mod nodes;
+pub(crate) mod releases;
+
+use crate::{
+    contain::{self, Fault, HookFault},
+    error::{Outcome, Refusal, Veto},
+    extension::{HookCall, OnFault},
+    model::Topic,
+    registry::Loaded,
+    server::Server,
+    store::{self, NewNotification, WriteTx},
+};
+use chrono::{DateTime, Utc};
+use std::{ops::Deref, sync::Arc};
+
+/// What a fault of an extension does to the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tolerance {
+    /// A veto and a fault refuse it, unless the operator chose to isolate the extension's faults.
+    Strict,
+    /// Nothing refuses it: a deletion by force, or a report of what has happened already.
+    Unstoppable,
+}
+
+/// A transaction in which the model changes and hooks are called.
+pub(crate) struct ChangeTx {
+    pub(crate) server: Arc<Server>,
+    transaction: WriteTx,
+    /// The moment of the change, the same for all that happens in it.
+    pub(crate) now: DateTime<Utc>,
+    tolerance: Tolerance,
+    /// Extensions whose faults this change went on without; they are degraded once it is committed.
+    isolated: Vec<(Arc<Loaded>, String)>,
+}
+
+impl Server {
+    /// Begins a change.
+    pub(crate) async fn change(self: &Arc<Self>, tolerance: Tolerance) -> Outcome<ChangeTx> {
+        let transaction = self.store.write().await?;
+        Ok(ChangeTx { server: Arc::clone(self), transaction, now: self.clock.now(), tolerance, isolated: Vec::new() })
+    }
+}
+
+impl ChangeTx {
+    pub(crate) async fn commit(self) -> Outcome<()> {
+        self.transaction.commit().await?;
+        for (loaded, reason) in self.isolated {
+            loaded.degrade(reason);
+        }
+        Ok(())
+    }
+
+    /// The domain of the installation, which the queries of nodes need.
+    pub(crate) fn domain(&self) -> Arc<str> {
+        Arc::clone(&self.server.domain)
+    }
+
+    /// Calls a hook of every extension, in the total order.
+    pub(crate) async fn fire(&mut self, hook: HookCall<'_>) -> Outcome<()> {
+        let server = Arc::clone(&self.server);
+        for loaded in server.registry.iter() {
+            self.fire_one(loaded, hook).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls a hook of the extensions with these names, in the total order.
+    pub(crate) async fn fire_for(&mut self, names: &[String], hook: HookCall<'_>) -> Outcome<()> {
+        for loaded in self.named(names) {
+            self.fire_one(&loaded, hook).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls a hook that checks, of the extensions with these names; all vetoes are told together.
+    pub(crate) async fn check_with(&mut self, names: &[String], hook: HookCall<'_>) -> Outcome<()> {
+        let mut vetoes = Vec::new();
+        for loaded in self.named(names) {
+            match self.fire_one(&loaded, hook).await {
+                Err(Refusal::Vetoed(more)) => vetoes.extend(more),
+                outcome => outcome?,
+            }
+        }
+        if vetoes.is_empty() { Ok(()) } else { Err(Refusal::Vetoed(vetoes)) }
+    }
+
+    fn named(&self, names: &[String]) -> Vec<Arc<Loaded>> {
+        self.server
+            .registry
+            .iter()
+            .filter(|loaded| names.iter().any(|name| name == loaded.metadata.name))
+            .cloned()
+            .collect()
+    }
+
+    async fn fire_one(&mut self, loaded: &Arc<Loaded>, hook: HookCall<'_>) -> Outcome<()> {
+        if !loaded.metadata.overrides(hook.method()) {
+            return Ok(());
+        }
+        let scope = loaded.scope(&self.server.domain, self.now);
+        let fault = match contain::call_hook(loaded, scope, &self.transaction, hook).await {
+            Ok(()) => return Ok(()),
+            Err(HookFault::Database(error)) => return Err(error.into()),
+            Err(HookFault::Extension(fault)) => fault,
+        };
+        let extension = loaded.metadata.name.to_owned();
+        match (self.tolerance, loaded.on_fault, fault) {
+            (Tolerance::Strict, _, Fault::Refused(reason)) => Err(Refusal::Vetoed(vec![Veto { extension, reason }])),
+            (Tolerance::Strict, OnFault::Refuse, fault) => {
+                Err(Refusal::Faulted { extension, method: hook.method(), fault })
+            }
+            (_, _, fault) => self.go_on_without(loaded, hook, &fault).await,
+        }
+    }
+
+    /// Leaves a notification in place of what the hook would have done.
+    async fn go_on_without(&mut self, loaded: &Arc<Loaded>, hook: HookCall<'_>, fault: &Fault) -> Outcome<()> {
+        let (cluster, node) = hook.subject();
+        let reason = format!("{} {}; the change went on without it", hook.method(), fault.public());
+        let notification = NewNotification {
+            topic: Topic::Warning,
+            message: format!("extension `{}`: {reason}", loaded.metadata.name),
+            time: self.now,
+            cluster,
+            node,
+            task: None,
+            extension: Some(loaded.metadata.name.to_owned()),
+        };
+        store::notifications::insert(&*self.transaction, notification).await?;
+        if !matches!(fault, Fault::Refused(_)) {
+            self.isolated.push((Arc::clone(loaded), reason));
+        }
+        Ok(())
+    }
+}
+
+impl Deref for ChangeTx {
+    type Target = sea_orm::DatabaseTransaction;
+
+    fn deref(&self) -> &sea_orm::DatabaseTransaction {
+        &self.transaction
+    }
+}

@@ -1,0 +1,119 @@
+//! The arguments of the command line.
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap_complete::Shell;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Provisioning and deployment control plane; its features are extension crates, riveted in at build time.
+#[derive(Debug, Parser)]
+#[command(name = "rivetgun", version, propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// The settings file (TOML); without one, every setting has its default.
+    #[arg(long, global = true, env = "RIVETGUN_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The database, as a sqlite: or postgres: URL [default: a SQLite file in the state directory].
+    #[arg(long, global = true, env = "RIVETGUN_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
+
+    /// Where the server keeps its files [default: .rivetgun].
+    #[arg(long, global = true, env = "RIVETGUN_STATE_DIR", value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+
+    /// Write the log as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(super) log_json: bool,
+
+    #[command(flatten)]
+    pub(super) color: Color,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// When to colour; `NO_COLOR` and a missing terminal switch colours off by themselves.
+#[derive(Debug, Args)]
+pub(super) struct Color {
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+}
+
+impl Color {
+    pub(super) fn write_global(&self) {
+        match self.color {
+            ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+            ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+            ColorChoice::Auto => anstream::ColorChoice::Auto.write_global(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server.
+    Serve {
+        /// The address to listen on; port 0 picks one [default: 127.0.0.1:8080].
+        #[arg(long, env = "RIVETGUN_LISTEN", value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Refuse to start when migrations are pending, instead of applying them.
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Show the whole main job on a sample cluster: import, extensions, provision, deploy.
+    Demo {
+        /// Stop when everything was shown, instead of serving until Ctrl-C.
+        #[arg(long)]
+        exit: bool,
+        /// The address to listen on; port 0 picks one.
+        #[arg(long, env = "RIVETGUN_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Make a cluster of deployment documents, one YAML file a node; all or nothing.
+    Import {
+        /// The documents.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The name of the cluster that is made.
+        #[arg(long, value_name = "NAME")]
+        cluster: String,
+    },
+    /// Apply migrations, or show where they stand.
+    Migrate {
+        #[command(subcommand)]
+        action: MigrateAction,
+    },
+    /// Look at the extensions of this build.
+    Extensions {
+        #[command(subcommand)]
+        action: ExtensionsAction,
+    },
+    /// Tell more about an error code, such as RG0101.
+    Error {
+        /// The code.
+        code: String,
+    },
+    /// Write completions for a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum MigrateAction {
+    /// Apply every pending migration: the core's, then each extension's.
+    Up,
+    /// Show every migration, applied or pending. Changes nothing.
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExtensionsAction {
+    /// List the extensions of this build in the total order.
+    List {
+        /// Write JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,68 @@
+//! Calls a hook in a savepoint of its own.
+
+use super::{Call, Fault, contain};
+use crate::{
+    extension::{Db, HookCall, HookContext, Scope},
+    registry::Loaded,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+use std::time::Duration;
+
+/// Why a hook's writes are not in the transaction.
+#[derive(Debug)]
+pub(crate) enum HookFault {
+    /// The extension refused or failed; the transaction is as it was before.
+    Extension(Fault),
+    /// The transaction itself can no longer be used.
+    Database(DbErr),
+}
+
+/// Calls one hook of one extension. What it wrote is released into `transaction`, or, after a fault, rolled back.
+///
+/// The savepoint stands outside of the time limit, and is ended here: a dropped one would be rolled back at some later
+/// time, in the middle of what the core does next.
+#[expect(clippy::disallowed_methods, reason = "a savepoint inside of a transaction that began in the one right way")]
+pub(crate) async fn call_hook(
+    loaded: &Loaded,
+    scope: Scope,
+    transaction: &DatabaseTransaction,
+    hook: HookCall<'_>,
+) -> Result<(), HookFault> {
+    let db = Db::savepoint(transaction.begin().await.map_err(HookFault::Database)?);
+    let limit = loaded.hook_timeout;
+    limit_statements(&db, limit).await.map_err(HookFault::Database)?;
+    let call = Call { extension: loaded.metadata.name, method: hook.method(), limit };
+    let cx = HookContext { scope, db: &db };
+    match contain(call, || loaded.extension().call(&cx, hook)).await {
+        Ok(()) => {
+            // Released, the setting would outlive the savepoint; rolled back, it goes by itself.
+            unlimit_statements(&db).await.map_err(HookFault::Database)?;
+            db.keep().await.map_err(HookFault::Database)
+        }
+        Err(fault) => {
+            if let Err(leftover) = db.discard().await {
+                // The error of a statement that was cut off by the time limit can surface here, and only here.
+                tracing::warn!(extension = call.extension, hook = call.method, %leftover, "rolling back a hook");
+                transaction.execute_unprepared("SELECT 1").await.map_err(HookFault::Database)?;
+            }
+            Err(HookFault::Extension(fault))
+        }
+    }
+}
+
+/// A time limit ends the waiting for a statement, not the statement. PostgreSQL can end that as well, a little earlier,
+/// so that the hook meets the error and not whoever uses the connection next.
+async fn limit_statements(db: &Db, limit: Duration) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let milliseconds = (limit.as_millis() * 9 / 10).max(1);
+        db.execute_unprepared(&format!("SET LOCAL statement_timeout = {milliseconds}")).await?;
+    }
+    Ok(())
+}
+
+async fn unlimit_statements(db: &Db) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared("SET LOCAL statement_timeout = DEFAULT").await?;
+    }
+    Ok(())
+}

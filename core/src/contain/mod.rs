@@ -1,0 +1,110 @@
+//! The only door into the code of extensions. Whatever happens behind it, the caller gets a value back.
+//!
+//! Contained are panics (when called, and while polled), slowness and errors. Not contained, since it is one process:
+//! `unsafe`, memory, `process::exit`, and code that blocks its thread, which a time limit cannot interrupt.
+
+mod assembly;
+mod handler;
+mod hooks;
+mod stages;
+
+pub(crate) use assembly::{Parts, assemble};
+pub(crate) use handler::contained;
+pub(crate) use hooks::{HookFault, call_hook};
+pub(crate) use stages::{StageCall, prepare, run_stage};
+
+use crate::extension::{Error, Kind};
+use futures_util::FutureExt;
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use tracing::Instrument;
+
+#[cfg(panic = "abort")]
+compile_error!("rivetgun contains the panics of extensions, which needs `panic = \"unwind\"`");
+
+/// What is called, for logs and limits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) extension: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) limit: Duration,
+}
+
+/// How a call ended that did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The extension refused, which is its right.
+    #[error("{0}")]
+    Refused(String),
+    /// The extension failed.
+    #[error("failed: {0}")]
+    Failed(Error),
+    /// The extension panicked.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// The extension took too long.
+    #[error("took longer than {} ms", .0.as_millis())]
+    TimedOut(Duration),
+}
+
+impl Fault {
+    /// What anybody may read: an extension's own words only where it chose them for callers.
+    pub(crate) fn public(&self) -> String {
+        match self {
+            Self::Refused(reason) => reason.clone(),
+            Self::Failed(error) if !matches!(error.kind(), Kind::Failed(_)) => error.to_string(),
+            Self::Failed(_) => "failed; the server's log tells why".to_owned(),
+            Self::Panicked(_) => "panicked; the server's log tells where".to_owned(),
+            Self::TimedOut(limit) => format!("took longer than {} ms", limit.as_millis()),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            Kind::Veto(reason) => Self::Refused(reason.to_string()),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Runs one asynchronous call. It takes a closure and not a future, since a hook can panic before its first await.
+pub(crate) async fn contain<T, F>(call: Call, work: impl FnOnce() -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    // An error span, so that it exists at every log level and what is logged inside carries the name.
+    let span = tracing::error_span!("extension", extension = call.extension, hook = call.method);
+    let guarded = AssertUnwindSafe(async move { work().await }).catch_unwind();
+    let outcome = tokio::time::timeout(call.limit, guarded).instrument(span).await;
+    let outcome = match outcome {
+        Err(_) => Err(Fault::TimedOut(call.limit)),
+        Ok(Err(payload)) => Err(Fault::Panicked(panic_text(&*payload))),
+        Ok(Ok(outcome)) => outcome.map_err(Fault::from),
+    };
+    outcome.inspect_err(|fault| log(call, fault))
+}
+
+/// Runs one plain call. Its time is nobody's to limit; see [`stages`].
+pub(crate) fn contain_plain<T>(call: Call, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Fault> {
+    let _span = tracing::error_span!("extension", extension = call.extension, hook = call.method).entered();
+    let outcome = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
+        Err(payload) => Err(Fault::Panicked(panic_text(&*payload))),
+        Ok(outcome) => outcome.map_err(Fault::from),
+    };
+    outcome.inspect_err(|fault| log(call, fault))
+}
+
+fn log(call: Call, fault: &Fault) {
+    match fault {
+        Fault::Refused(reason) => {
+            tracing::info!(extension = call.extension, hook = call.method, %reason, "extension refused")
+        }
+        fault => tracing::error!(extension = call.extension, hook = call.method, %fault, "extension failed"),
+    }
+}
+
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}

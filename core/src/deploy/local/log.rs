@@ -1,0 +1,110 @@
+//! The log of a task: lines are gathered and written in batches, so that a talkative command does not write once a line.
+
+use crate::{
+    model::LogStream,
+    server::Server,
+    store::{self, LogLine},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// What a node may write in one task; after that a line says so, and the rest is left out.
+const LINES_A_NODE: usize = 10_000;
+const BATCH: usize = 500;
+const INTERVAL: Duration = Duration::from_millis(200);
+
+enum Entry {
+    Line(LogLine),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Writes the log of one task.
+pub(super) struct Log {
+    entries: mpsc::Sender<Entry>,
+    written: Mutex<BTreeMap<Option<i64>, usize>>,
+    clock: crate::server::Clock,
+}
+
+impl Log {
+    pub(super) fn open(server: &Arc<Server>, task: i64) -> Self {
+        let (entries, received) = mpsc::channel(BATCH);
+        server.work.spawn(write_batches(Arc::clone(server), task, received));
+        Self { entries, written: Mutex::default(), clock: server.clock.clone() }
+    }
+
+    pub(super) async fn write(&self, node: Option<i64>, stream: LogStream, line: String) {
+        let count = {
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = written.entry(node).or_default();
+            *count += 1;
+            *count
+        };
+        let (stream, line) = match count.cmp(&LINES_A_NODE) {
+            std::cmp::Ordering::Less => (stream, line),
+            std::cmp::Ordering::Equal => {
+                (LogStream::Rivetgun, format!("more than {LINES_A_NODE} lines; the rest is left out"))
+            }
+            std::cmp::Ordering::Greater => return,
+        };
+        let line = LogLine { time: self.clock.now(), node, stream, line };
+        // The receiver ends only after the last sender.
+        drop(self.entries.send(Entry::Line(line)).await);
+    }
+
+    /// Waits until what was written so far is in the database.
+    pub(super) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.entries.send(Entry::Flush(done)).await.is_ok() {
+            drop(flushed.await);
+        }
+    }
+
+    pub(super) async fn close(self) {
+        self.flush().await;
+    }
+}
+
+async fn write_batches(server: Arc<Server>, task: i64, mut entries: mpsc::Receiver<Entry>) {
+    let mut interval = tokio::time::interval(INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            entry = entries.recv() => match entry {
+                Some(Entry::Line(line)) => {
+                    batch.push(line);
+                    if batch.len() >= BATCH {
+                        write(&server, task, &mut batch).await;
+                    }
+                }
+                Some(Entry::Flush(done)) => {
+                    write(&server, task, &mut batch).await;
+                    drop(done.send(()));
+                }
+                None => break,
+            },
+            _ = interval.tick() => write(&server, task, &mut batch).await,
+        }
+    }
+    write(&server, task, &mut batch).await;
+}
+
+async fn write(server: &Server, task: i64, batch: &mut Vec<LogLine>) {
+    if batch.is_empty() {
+        return;
+    }
+    let lines = std::mem::take(batch);
+    let count = lines.len();
+    let written = async {
+        let tx = server.store.write().await?;
+        store::logs::insert(&*tx, task, lines).await?;
+        tx.commit().await
+    };
+    if let Err(error) = written.await {
+        tracing::error!(task, count, %error, "lines of a task's log are lost");
+    }
+}

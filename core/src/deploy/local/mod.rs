@@ -1,0 +1,177 @@
+//! The embedded orchestrator: runs a command of the operator on this machine, one process a node.
+//!
+//! The command gets the node's merged document as JSON on its standard input, and the node's names in its environment
+//! (`RIVETGUN_NODE_ID`, `RIVETGUN_NODE_NAME`, `RIVETGUN_CLUSTER`, `RIVETGUN_TASK`, `RIVETGUN_WORK`). A line
+//! `progress 40` on its standard output tells how far it is; every other line, and its standard error, is the task's log.
+//! Exit code 0 means done, any other code that the node failed. Without a command the document is written to a file, for
+//! whatever picks it up.
+
+mod command;
+mod log;
+
+use super::{
+    DataKind,
+    orchestrator::{Dispatch, Orchestrator},
+    report::{self, Report, Said},
+};
+use crate::{
+    model::{LogStream, Merged, Node},
+    server::Server,
+};
+use command::{Command, Ended, Spoken};
+use futures_util::{StreamExt, future::BoxFuture, stream};
+use log::Log;
+use serde::{Deserialize, Serialize};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// The section `[orchestrators.local]` of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LocalSettings {
+    /// The shell command that provisions a node; without one, documents are written to files.
+    pub(crate) provision: Option<String>,
+    /// The shell command that deploys a node; without one, documents are written to files.
+    pub(crate) deploy: Option<String>,
+    /// How many nodes are worked on at once.
+    pub(crate) parallel: u16,
+    /// How long a command may take, in seconds.
+    pub(crate) time_limit: u64,
+}
+
+impl Default for LocalSettings {
+    fn default() -> Self {
+        Self { provision: None, deploy: None, parallel: 8, time_limit: 5400 }
+    }
+}
+
+impl LocalSettings {
+    fn command(&self, kind: DataKind) -> Option<&str> {
+        match kind {
+            DataKind::Provisioning => self.provision.as_deref(),
+            DataKind::Deployment => self.deploy.as_deref(),
+        }
+    }
+}
+
+/// The orchestrator `local`.
+#[derive(Debug)]
+pub(crate) struct Local {
+    settings: LocalSettings,
+    /// Where documents are written for which there is no command.
+    outbox: PathBuf,
+}
+
+impl Local {
+    pub(crate) fn new(settings: LocalSettings, state_dir: &Path) -> Self {
+        Self { settings, outbox: state_dir.join("outbox") }
+    }
+
+    async fn work_on(&self, server: &Arc<Server>, dispatch: &Dispatch) {
+        let log = Log::open(server, dispatch.task.id);
+        let parallel = usize::from(self.settings.parallel.max(1));
+        stream::iter(dispatch.nodes.iter())
+            .for_each_concurrent(parallel, |node| self.work_on_node(server, dispatch, node, &log))
+            .await;
+        log.close().await;
+    }
+
+    async fn work_on_node(&self, server: &Arc<Server>, dispatch: &Dispatch, node: &Node, log: &Log) {
+        let uuid = dispatch.task.uuid;
+        let outcome = match dispatch.data.node(node.id) {
+            None => Err("there is no data for it".to_owned()),
+            Some(document) => {
+                let document = serde_json::to_vec(&Merged::new(dispatch.data.common(), document));
+                match (document, self.settings.command(dispatch.work.data)) {
+                    (Err(error), _) => Err(format!("its document cannot be written: {error}")),
+                    (Ok(document), None) => self.write_down(dispatch, node, &document, log).await,
+                    (Ok(document), Some(line)) => self.run(server, dispatch, node, document, line, log).await,
+                }
+            }
+        };
+        let said = match outcome {
+            Ok(()) => Said::Done,
+            Err(reason) => Said::Failed(reason),
+        };
+        // The log comes first: whoever sees the task's end shall find all of it.
+        log.flush().await;
+        report::deliver(server, uuid, Report::of(node.id, said)).await;
+    }
+
+    async fn run(
+        &self,
+        server: &Arc<Server>,
+        dispatch: &Dispatch,
+        node: &Node,
+        document: Vec<u8>,
+        line: &str,
+        log: &Log,
+    ) -> Result<(), String> {
+        let command = Command {
+            line,
+            environment: vec![
+                ("RIVETGUN_TASK", dispatch.task.uuid.to_string()),
+                ("RIVETGUN_WORK", dispatch.task.name.to_string()),
+                ("RIVETGUN_CLUSTER", dispatch.data.cluster().name.clone()),
+                ("RIVETGUN_NODE_ID", node.id.to_string()),
+                ("RIVETGUN_NODE_NAME", node.name.clone()),
+            ],
+            input: document,
+            time_limit: Duration::from_secs(self.settings.time_limit),
+        };
+        let (speaking, mut heard) = mpsc::channel(64);
+        let listen = async {
+            while let Some(spoken) = heard.recv().await {
+                match spoken {
+                    Spoken::Line(stream, line) => log.write(Some(node.id), stream, line).await,
+                    Spoken::Progress(percent) => {
+                        let report = Report::of(node.id, Said::Progress(percent));
+                        report::deliver(server, dispatch.task.uuid, report).await;
+                    }
+                }
+            }
+        };
+        let (ended, ()) = tokio::join!(command.run(&server.stopping, speaking), listen);
+        match ended.map_err(|error| format!("the command could not be run: {error}"))? {
+            Ended::Well => Ok(()),
+            Ended::Code { code, last_words } if last_words.is_empty() => {
+                Err(format!("the command ended with exit code {code}"))
+            }
+            Ended::Code { code, last_words } => Err(format!("the command ended with exit code {code}: {last_words}")),
+            Ended::Signal => Err("the command was ended by a signal".to_owned()),
+            Ended::TooLate => {
+                Err(format!("the command took longer than {} s and was killed", self.settings.time_limit))
+            }
+            Ended::Stopped => Err("the server was stopped while it worked on this; ask for it again".to_owned()),
+        }
+    }
+
+    /// Writes a document to `outbox/<task>/<node>.json`, whole or not at all.
+    async fn write_down(&self, dispatch: &Dispatch, node: &Node, document: &[u8], log: &Log) -> Result<(), String> {
+        let folder = self.outbox.join(dispatch.task.uuid.to_string());
+        let path = folder.join(format!("{}.json", node.id));
+        let written = async {
+            tokio::fs::create_dir_all(&folder).await?;
+            let unfinished = path.with_extension("json.part");
+            tokio::fs::write(&unfinished, document).await?;
+            tokio::fs::rename(&unfinished, &path).await
+        };
+        written.await.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        log.write(Some(node.id), LogStream::Rivetgun, format!("no command is set, wrote {}", path.display())).await;
+        Ok(())
+    }
+}
+
+impl Orchestrator for Local {
+    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: Dispatch) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            // The task that dispatches is tracked by the server and has nothing else to do.
+            self.work_on(server, &dispatch).await;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Works on a task: makes its data, writes down that it begins, and hands it to the orchestrator.
+
+use super::{
+    Selection, Work,
+    explain::Trace,
+    orchestrator::Dispatch,
+    pipelines,
+    report::{self, Report},
+    serialize::Source,
+};
+use crate::{
+    change::{Tolerance, clusters, nodes},
+    error::{Outcome, Refusal, chain},
+    extension::ClusterData,
+    model::{Cluster, ClusterStatus, Node, Task, TaskKind, TaskStatus, without_repetition},
+    server::Server,
+    store,
+};
+use std::sync::Arc;
+
+/// Starts to work on a task that is written down; the server waits for it when it stops.
+pub(super) fn spawn(server: &Arc<Server>, task: Task) {
+    let owner = Arc::clone(server);
+    server.work.spawn(async move {
+        if let Err(refusal) = work_on(&owner, task.clone()).await {
+            tracing::error!(task = task.id, error = chain(&refusal), "the task could not begin");
+            report::fail(&owner, &task, refusal.extension(), refusal.to_string()).await;
+        }
+    });
+}
+
+async fn work_on(server: &Arc<Server>, task: Task) -> Outcome<()> {
+    let (Some(work), Some(cluster)) = (Work::of(task.name), task.cluster) else {
+        return Err(Refusal::malformed("the cluster of the task is gone"));
+    };
+    let ids = store::tasks::nodes_of(server.store.reader(), task.id).await?.iter().map(|part| part.node).collect();
+    let source = Source::read(server, cluster, work.data, &Selection::These(ids)).await?;
+    let nodes = source.nodes.clone();
+    let generated = source.generate(work.data);
+    let processed = pipelines::run(server, work.data, generated, &mut Trace::off()).await?;
+    let data = source.customise(processed);
+    if task.dry_run {
+        let count = nodes.len();
+        let message = format!("dry run: data of {count} node{} made, nothing sent", if count == 1 { "" } else { "s" });
+        return report::finish_dry_run(server, &task, message).await;
+    }
+    let Some((task, nodes)) = begin(server, &task, work, nodes).await? else { return Ok(()) };
+    dispatch(server, task, work, nodes, data).await
+}
+
+/// Writes down that the work begins: from here on the statuses of the nodes tell of it. `None` when the task has ended
+/// in the meantime.
+async fn begin(server: &Arc<Server>, task: &Task, work: Work, nodes: Vec<Node>) -> Outcome<Option<(Task, Vec<Node>)>> {
+    let mut tx = server.change(Tolerance::Strict).await?;
+    let locked = store::tasks::find_locked(&*tx, task.uuid).await?;
+    let Some(task) = locked.filter(|task| task.status == TaskStatus::Pending) else { return Ok(None) };
+    let task = Task { status: TaskStatus::Running, ..task };
+    store::tasks::update(&*tx, &task).await?;
+    let mut begun = Vec::with_capacity(nodes.len());
+    for before in nodes {
+        let mut after = before.clone();
+        after.status = work.during;
+        after.progress = 0;
+        after.error_type = None;
+        after.error_msg = None;
+        if task.name == TaskKind::Deployment {
+            let roles = after.roles.into_iter().chain(after.pending_roles.drain(..)).collect();
+            after.roles = without_repetition(roles);
+        }
+        nodes::save(&mut tx, &before, &after).await?;
+        begun.push(after);
+    }
+    if let Some(cluster) = task.cluster {
+        let before = clusters::find_locked(&tx, cluster).await?;
+        let after = Cluster { status: ClusterStatus::Deployment, ..before.clone() };
+        clusters::save(&mut tx, &before, &after).await?;
+    }
+    tx.commit().await?;
+    Ok(Some((task, begun)))
+}
+
+async fn dispatch(server: &Arc<Server>, task: Task, work: Work, nodes: Vec<Node>, data: ClusterData) -> Outcome<()> {
+    let name = data.cluster.orchestrator.clone();
+    let dispatch = Dispatch { task: task.clone(), work, nodes: nodes.into(), data: Arc::new(data) };
+    let sent = match server.orchestrators.get(&name) {
+        Some(orchestrator) => orchestrator.dispatch(server, dispatch).await,
+        None => Err(format!("the cluster's orchestrator `{name}` is not in this build")),
+    };
+    if let Err(reason) = sent {
+        report::deliver(server, task.uuid, Report::failed(reason)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
+
+use super::{
+    Extension, HookCall, HookContext, Metadata, Migrations, Pipelines, Result, SectionError, Urls, extension_section,
+};
+use futures_util::future::BoxFuture;
+use std::{any::Any, sync::Arc};
+
+pub(crate) trait DynExtension: Send + Sync {
+    fn metadata(&self) -> &'static Metadata;
+    fn urls(&self) -> Urls;
+    fn migrations(&self) -> Migrations;
+    fn pipelines(&self) -> Pipelines;
+    /// Reads the extension's section of the settings into its own type.
+    fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
+    fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
+}
+
+pub(super) struct Instance<E>(pub(super) E);
+
+impl<E: Extension> DynExtension for Instance<E> {
+    fn metadata(&self) -> &'static Metadata {
+        E::METADATA
+    }
+
+    fn urls(&self) -> Urls {
+        self.0.urls()
+    }
+
+    fn migrations(&self) -> Migrations {
+        self.0.migrations()
+    }
+
+    fn pipelines(&self) -> Pipelines {
+        self.0.pipelines()
+    }
+
+    fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {
+        Ok(Arc::new(extension_section::<E::Settings>(section)?))
+    }
+
+    fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>> {
+        let extension = &self.0;
+        match call {
+            HookCall::NodeCreate(node) => Box::pin(extension.on_node_create(cx, node)),
+            HookCall::NodeUpdate(node, change) => Box::pin(extension.on_node_update(cx, node, change)),
+            HookCall::NodeReset(node) => Box::pin(extension.on_node_reset(cx, node)),
+            HookCall::NodeDelete(node) => Box::pin(extension.on_node_delete(cx, node)),
+            HookCall::NodeCollectionDelete(ids) => Box::pin(extension.on_node_collection_delete(cx, ids)),
+            HookCall::NodeAssign(node, cluster) => Box::pin(extension.on_node_assign(cx, node, cluster)),
+            HookCall::RemoveNodeFromCluster(node, cluster) => {
+                Box::pin(extension.on_remove_node_from_cluster(cx, node, cluster))
+            }
+            HookCall::ClusterCreate(cluster) => Box::pin(extension.on_cluster_create(cx, cluster)),
+            HookCall::ClusterUpdate(cluster, change) => Box::pin(extension.on_cluster_update(cx, cluster, change)),
+            HookCall::ClusterDelete(cluster) => Box::pin(extension.on_cluster_delete(cx, cluster)),
+            HookCall::ClusterPatchAttributes(cluster, change) => {
+                Box::pin(extension.on_cluster_patch_attributes(cx, cluster, change))
+            }
+            HookCall::ExtensionEnable(cluster) => Box::pin(extension.on_extension_enable(cx, cluster)),
+            HookCall::ExtensionDisable(cluster) => Box::pin(extension.on_extension_disable(cx, cluster)),
+            HookCall::BeforeDeploymentCheck(cluster, nodes) => {
+                Box::pin(extension.on_before_deployment_check(cx, cluster, nodes))
+            }
+            HookCall::BeforeDeploymentSerialization(cluster, nodes) => {
+                Box::pin(extension.on_before_deployment_serialization(cx, cluster, nodes))
+            }
+            HookCall::BeforeProvisioningSerialization(cluster, nodes) => {
+                Box::pin(extension.on_before_provisioning_serialization(cx, cluster, nodes))
+            }
+        }
+    }
+}

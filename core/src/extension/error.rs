@@ -1,0 +1,101 @@
+//! What an extension may answer instead of a result.
+
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
+/// The result of every fallible method of the contract.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an extension did not do what it was asked for.
+///
+/// `?` turns every error into one, of which callers see that the extension failed and the log the whole. The
+/// constructors are for what callers may know: their text goes into the problem body.
+///
+/// ```
+/// # use rivetgun::prelude::*;
+/// fn size(text: &str) -> Result<u64> {
+///     let size: u64 = text.trim().parse()?;
+///     if size == 0 {
+///         return Err(Error::invalid("the size must not be zero"));
+///     }
+///     Ok(size)
+/// }
+/// ```
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Veto(Cow<'static, str>),
+    NotFound(Cow<'static, str>),
+    Invalid(Cow<'static, str>),
+    Conflict(Cow<'static, str>),
+    Failed(Box<dyn StdError + Send + Sync>),
+}
+
+/// Refuses the change that a hook was told of: 409, with the extension's name and this reason.
+#[must_use]
+pub fn veto(reason: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Kind::Veto(reason.into()))
+}
+
+impl Error {
+    fn new(kind: Kind) -> Self {
+        Self(Box::new(kind))
+    }
+
+    /// From a URL handler: what was asked for does not exist. 404.
+    #[must_use]
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::NotFound(detail.into()))
+    }
+
+    /// From a URL handler: the request makes no sense. 400.
+    #[must_use]
+    pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Invalid(detail.into()))
+    }
+
+    /// From a URL handler: the state of things forbids it. 409.
+    #[must_use]
+    pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Conflict(detail.into()))
+    }
+
+    /// A failure of the extension itself: 500, and the text in the log.
+    #[must_use]
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Failed(detail.into().into()))
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+
+    pub(crate) fn into_kind(self) -> Kind {
+        *self.0
+    }
+}
+
+/// Every error becomes a failure of the extension, which is why this type is not an error itself.
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        Self::new(Kind::Failed(Box::new(error)))
+    }
+}
+
+impl fmt::Display for Error {
+    /// The whole chain, each cause behind a colon.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            Kind::Veto(text) | Kind::NotFound(text) | Kind::Invalid(text) | Kind::Conflict(text) => {
+                formatter.write_str(text)
+            }
+            Kind::Failed(error) => formatter.write_str(&crate::error::chain(&**error)),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}

@@ -1,0 +1,214 @@
+//! The contract between Rivetgun and the authors of extensions.
+//!
+//! An extension is a type with one `impl`: [`Extension`]. Every method has a default, so the block is the table of
+//! contents of what the extension does. `#[extension]` above it writes the metadata and registers the type.
+
+mod context;
+mod data;
+mod database;
+mod dynamic;
+mod error;
+mod hook;
+mod metadata;
+mod migrations;
+mod pipeline;
+mod settings;
+mod urls;
+
+pub use context::{ExtensionContext, HookContext, Model, PipelineContext, PrepareContext};
+pub use data::{ClusterData, NodeData};
+pub use database::{Db, DbTransaction};
+pub use error::{Error, Result, veto};
+pub use metadata::{Described, DescribedPipeline, Metadata, PipelineMetadata, Registration};
+pub use migrations::Migrations;
+pub use pipeline::{Pipeline, Pipelines, Prepared};
+pub use settings::NoSettings;
+pub use urls::Urls;
+
+pub(crate) use context::Scope;
+pub(crate) use dynamic::DynExtension;
+pub(crate) use error::Kind;
+pub(crate) use hook::HookCall;
+pub(crate) use pipeline::{DynPipeline, Stage};
+pub(crate) use settings::{Containment, OnFault, SectionError, extension_section};
+pub(crate) use urls::UrlEntry;
+
+use crate::model::{Change, Cluster, Node};
+use std::future::Future;
+
+/// A part of the server that lives in a crate of its own.
+///
+/// The hooks (`on_*`) run inside the transaction of the change that they report: what they write through
+/// [`HookContext::db`] commits or rolls back with it, each extension in a savepoint of its own.
+/// `Err(`[`veto`]`("why"))` refuses the change with 409. Any other error, a panic, or taking longer than the hook's time
+/// limit refuses it with 500 or 504, unless the operator chose `on_fault = "isolate"` for the extension. Slow work and
+/// calls to other systems do not belong in a hook: it holds the transaction.
+///
+/// Blocking code cannot be interrupted, in a hook or anywhere else: a time limit ends the waiting, not the work.
+///
+/// ```
+/// use rivetgun::prelude::*;
+///
+/// #[derive(Default)]
+/// pub struct Doorkeeper;
+///
+/// #[extension(name = "doorkeeper", version = "1.0.0", description = "Refuses nodes without disks")]
+/// impl Extension for Doorkeeper {
+///     async fn on_node_create(&self, _cx: &HookContext<'_>, node: &Node) -> Result<()> {
+///         match node.meta.get("disks").and_then(|disks| disks.as_array()) {
+///             Some(disks) if !disks.is_empty() => Ok(()),
+///             _ => Err(veto(format!("node {} has no disks", node.name))),
+///         }
+///     }
+/// }
+/// # fn main() {}
+/// ```
+pub trait Extension: Described + Send + Sync + 'static {
+    /// The URLs that it answers, below `/api/v1`; see [`urls!`](crate::urls).
+    fn urls(&self) -> Urls {
+        Urls::new()
+    }
+
+    /// Its migrations, oldest first; see [`migrations!`](crate::migrations).
+    fn migrations(&self) -> Migrations {
+        Migrations::new()
+    }
+
+    /// Its pipelines, in the order in which they run; see [`pipelines!`](crate::pipelines).
+    fn pipelines(&self) -> Pipelines {
+        Pipelines::new()
+    }
+
+    /// A node was created: after the insert, before the commit.
+    fn on_node_create(&self, _cx: &HookContext<'_>, _node: &Node) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node changed in more than its progress or its heartbeat; `change` tells which fields, old and new.
+    fn on_node_update(
+        &self,
+        _cx: &HookContext<'_>,
+        _node: &Node,
+        _change: &Change,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node goes back to `discover` after a stop or a reset.
+    fn on_node_reset(&self, _cx: &HookContext<'_>, _node: &Node) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node is about to be deleted, on whatever path.
+    fn on_node_delete(&self, _cx: &HookContext<'_>, _node: &Node) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Nodes are about to be deleted: once for all of them, before [`Extension::on_node_delete`]; never with an empty list.
+    fn on_node_collection_delete(
+        &self,
+        _cx: &HookContext<'_>,
+        _node_ids: &[i64],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node joined a cluster.
+    fn on_node_assign(
+        &self,
+        _cx: &HookContext<'_>,
+        _node: &Node,
+        _cluster: &Cluster,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node is about to leave its cluster; it still has its cluster and its roles.
+    fn on_remove_node_from_cluster(
+        &self,
+        _cx: &HookContext<'_>,
+        _node: &Node,
+        _cluster: &Cluster,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A cluster was created: after the insert, before nodes join it.
+    fn on_cluster_create(&self, _cx: &HookContext<'_>, _cluster: &Cluster) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A cluster changed; `change` tells which fields, old and new.
+    fn on_cluster_update(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+        _change: &Change,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A cluster is about to be deleted; its nodes have left it already.
+    fn on_cluster_delete(&self, _cx: &HookContext<'_>, _cluster: &Cluster) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The attributes of a cluster changed; `change` tells which keys, old and new.
+    fn on_cluster_patch_attributes(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+        _change: &Change,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// This extension was enabled for a cluster. Only the extension concerned is called.
+    fn on_extension_enable(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// This extension was disabled for a cluster. Only the extension concerned is called.
+    fn on_extension_disable(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Before every provision or deploy, with the nodes chosen; never skipped. Called where the extension is enabled.
+    /// All vetoes are gathered and reported together.
+    fn on_before_deployment_check(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+        _nodes: &[Node],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Before deployment data are made for a task (not for a GET). Called where the extension is enabled.
+    fn on_before_deployment_serialization(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+        _nodes: &[Node],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Before provisioning data are made for a task (not for a GET). Called where the extension is enabled.
+    fn on_before_provisioning_serialization(
+        &self,
+        _cx: &HookContext<'_>,
+        _cluster: &Cluster,
+        _nodes: &[Node],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+}

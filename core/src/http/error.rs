@@ -1,0 +1,226 @@
+//! Errors as callers see them: problem details (RFC 9457). The one place that knows which status an error has.
+//!
+//! A [`Problem`] travels as an extension of its response, without a body, until [`super::middleware`] writes it: there
+//! the request id is known, and errors that are not ours (axum's rejections, its 404 and 405) become problems as well.
+
+use crate::{
+    codes::{ErrorCode, catalogue},
+    contain::Fault,
+    error::{Mistake, Refusal, Veto, chain},
+    extension::{Error, Kind},
+    store::{DatabaseFault, fault_of},
+};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use problem_details::ProblemDetails;
+use sea_orm::DbErr;
+use serde::Serialize;
+
+catalogue! {
+    RG0400 = "Bad Request";
+    RG0401 = "Unauthorized";
+    RG0403 = "Forbidden";
+    RG0404 = "Not Found";
+    RG0405 = "Method Not Allowed";
+    RG0409 = "Conflict";
+    RG0413 = "Content Too Large";
+    RG0415 = "Unsupported Media Type";
+    RG0416 = "Range Not Satisfiable";
+    RG0422 = "Unprocessable Content";
+    RG0500 = "Internal Server Error";
+    RG0503 = "Service Unavailable";
+    RG0504 = "Gateway Timeout";
+}
+
+/// An error on its way to the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    detail: String,
+    pub(super) extension: Option<String>,
+    errors: Vec<Place>,
+}
+
+/// One of several things that are wrong.
+#[derive(Debug, Clone, Serialize)]
+struct Place {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<String>,
+    detail: String,
+}
+
+/// The members of the body beside those of the standard.
+#[derive(Serialize)]
+struct Members {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), extension: None, errors: Vec::new() }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// What is ours to mend; the caller learns nothing but the id under which the log has it.
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log has more under the request id")
+    }
+
+    fn of(status: StatusCode, detail: impl Into<String>, extension: &str) -> Self {
+        Self { extension: Some(extension.to_owned()), ..Self::new(status, detail) }
+    }
+
+    /// The problem of a fault of an extension.
+    pub(super) fn of_fault(extension: &str, fault: &Fault) -> Self {
+        let detail = format!("extension `{extension}` {}", fault.public());
+        Self::of(status_of(fault), detail, extension)
+    }
+
+    /// The body, with the headers that belong to it.
+    pub(super) fn write(self, request_id: &str) -> Response {
+        let code = code_of(self.status);
+        let server_error = self.status.is_server_error();
+        let members = Members {
+            code: code.code,
+            extension: self.extension,
+            errors: self.errors,
+            request_id: server_error.then(|| request_id.to_owned()),
+        };
+        let problem = ProblemDetails::from_status_code(self.status)
+            .with_type(format!("/errors/{}", code.code).parse::<axum::http::Uri>().unwrap_or_default())
+            .with_title(code.title)
+            .with_detail(self.detail)
+            .with_extensions(members);
+        let mut response = problem.into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::Malformed { mistakes, .. } => {
+                let errors = mistakes.into_iter().map(Place::from).collect();
+                Self { errors, ..Self::bad_request(text) }
+            }
+            Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, text),
+            Refusal::NotFound(_) => Self::new(StatusCode::NOT_FOUND, text),
+            Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, text),
+            Refusal::OutOfRange { .. } => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, text),
+            Refusal::Vetoed(vetoes) => match <[Veto; 1]>::try_from(vetoes) {
+                Ok([Veto { extension, reason }]) => Self::of(StatusCode::CONFLICT, reason, &extension),
+                Err(vetoes) => {
+                    let errors = vetoes.into_iter().map(Place::from).collect();
+                    Self { errors, ..Self::new(StatusCode::CONFLICT, text) }
+                }
+            },
+            Refusal::Faulted { extension, fault, .. } => Self::of(status_of(&fault), text, &extension),
+            Refusal::Stage { extension, fault, .. } => Self::of(status_of(&fault), text, &extension),
+            Refusal::Database(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        match fault_of(&error) {
+            DatabaseFault::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "somebody else wrote the same at the same moment; read it again, and decide",
+            ),
+            DatabaseFault::Unstorable => {
+                Self::bad_request("the database cannot store a value of the request, such as a NUL character in a text")
+            }
+            DatabaseFault::Unavailable => {
+                tracing::warn!(error = chain(&error), "the database is busy or out of reach");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy or out of reach; try again")
+            }
+            DatabaseFault::Defect => {
+                tracing::error!(error = chain(&error), "the database failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// What a URL handler of an extension answers with `?`.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = match self.into_kind() {
+            Kind::Veto(detail) | Kind::Conflict(detail) => Problem::new(StatusCode::CONFLICT, detail),
+            Kind::NotFound(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
+            Kind::Invalid(detail) => Problem::bad_request(detail),
+            Kind::Failed(error) => match error.downcast::<DbErr>() {
+                Ok(error) => Problem::from(*error),
+                Err(error) => {
+                    tracing::error!(error = chain(&*error), "the handler of an extension failed");
+                    Problem::internal()
+                }
+            },
+        };
+        problem.into_response()
+    }
+}
+
+impl From<Mistake> for Place {
+    fn from(mistake: Mistake) -> Self {
+        Self { pointer: Some(mistake.pointer), extension: None, detail: mistake.detail }
+    }
+}
+
+impl From<Veto> for Place {
+    fn from(veto: Veto) -> Self {
+        Self { pointer: None, extension: Some(veto.extension), detail: veto.reason }
+    }
+}
+
+fn status_of(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::Refused(_) => StatusCode::CONFLICT,
+        Fault::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        Fault::Failed(_) | Fault::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn code_of(status: StatusCode) -> &'static ErrorCode {
+    match status {
+        StatusCode::UNAUTHORIZED => &RG0401,
+        StatusCode::FORBIDDEN => &RG0403,
+        StatusCode::NOT_FOUND => &RG0404,
+        StatusCode::METHOD_NOT_ALLOWED => &RG0405,
+        StatusCode::CONFLICT => &RG0409,
+        StatusCode::PAYLOAD_TOO_LARGE => &RG0413,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => &RG0415,
+        StatusCode::RANGE_NOT_SATISFIABLE => &RG0416,
+        StatusCode::UNPROCESSABLE_ENTITY => &RG0422,
+        StatusCode::SERVICE_UNAVAILABLE => &RG0503,
+        StatusCode::GATEWAY_TIMEOUT => &RG0504,
+        status if status.is_server_error() => &RG0500,
+        _ => &RG0400,
+    }
+}

@@ -1,0 +1,117 @@
+//! Work on the nodes of a cluster, and the tasks that it is done in.
+
+use super::{
+    App,
+    extract::{Id, Ids, Json, Query, list_query},
+    respond::{Accepted, Answer, List, check_order},
+};
+use crate::{
+    change::Tolerance,
+    deploy::{self, Selection, WorkRequest},
+    error::Refusal,
+    model::{Task, TaskKind, TaskStatus},
+    server::Server,
+    store::{self, LogLine, TaskFilter},
+};
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, put},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/clusters/{id}/provision", put(provision))
+        .route("/clusters/{id}/deploy", put(deploy))
+        .route("/tasks", get(list))
+        .route("/tasks/{id}", get(show).delete(delete))
+        .route("/tasks/{id}/log", get(log))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ProvisionQuery {
+    nodes: Option<Ids>,
+}
+
+async fn provision(State(server): App, Id(id): Id, Query(query): Query<ProvisionQuery>) -> Answer<Accepted> {
+    request(&server, id, TaskKind::Provision, query.nodes, false).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DeployQuery {
+    nodes: Option<Ids>,
+    dry_run: bool,
+}
+
+async fn deploy(State(server): App, Id(id): Id, Query(query): Query<DeployQuery>) -> Answer<Accepted> {
+    request(&server, id, TaskKind::Deployment, query.nodes, query.dry_run).await
+}
+
+async fn request(
+    server: &Arc<Server>,
+    cluster: i64,
+    kind: TaskKind,
+    nodes: Option<Ids>,
+    dry_run: bool,
+) -> Answer<Accepted> {
+    let selection = nodes.map_or(Selection::All, |Ids(ids)| Selection::These(ids));
+    Ok(Accepted(deploy::request(server, WorkRequest { cluster, kind, selection, dry_run }).await?))
+}
+
+list_query! {
+    TaskQuery {
+        cluster_id: Option<i64>,
+        status: Option<TaskStatus>,
+    }
+}
+
+async fn list(State(server): App, Query(query): Query<TaskQuery>) -> Answer<List<Task>> {
+    let page = query.page();
+    check_order(&page, store::tasks::can_order)?;
+    let filter = TaskFilter { cluster: query.cluster_id, status: query.status };
+    List::of(store::tasks::list(server.store.reader(), filter, &page).await?)
+}
+
+async fn show(State(server): App, Id(id): Id) -> Answer<Json<Task>> {
+    Ok(Json(find(&server, id).await?))
+}
+
+async fn find(server: &Server, id: i64) -> Answer<Task> {
+    let task = store::tasks::find(server.store.reader(), id).await?;
+    Ok(task.ok_or_else(|| Refusal::unknown("task", id))?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Force {
+    #[serde(default)]
+    force: bool,
+}
+
+async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<StatusCode> {
+    let tx = server.change(Tolerance::Strict).await?;
+    let task = store::tasks::find(&*tx, id).await?.ok_or_else(|| Refusal::unknown("task", id))?;
+    if !task.status.is_final() && !force {
+        let refusal = Refusal::Conflict(format!("task {id} is {}; wait until it has ended, or force it", task.status));
+        return Err(refusal.into());
+    }
+    store::tasks::delete(&*tx, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+list_query! {
+    LogQuery {}
+}
+
+async fn log(State(server): App, Id(id): Id, Query(query): Query<LogQuery>) -> Answer<List<LogLine>> {
+    let page = query.page();
+    check_order(&page, store::logs::can_order)?;
+    find(&server, id).await?;
+    List::of(store::logs::list(server.store.reader(), id, &page).await?)
+}

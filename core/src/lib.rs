@@ -1,0 +1,114 @@
+//! Rivetgun: a provisioning and deployment control plane whose features are *extension crates*, riveted into the server
+//! at build time.
+//!
+//! - An **author** writes an extension: one type, one `impl` of [`Extension`](prelude::Extension). Start with
+//!   [`prelude`].
+//! - An **integrator** adds the crate to the server's `[dependencies]` and rebuilds. A server of one's own is two lines:
+//!   [`link_extensions!`] and [`run`].
+//! - An **operator** runs the binary; `rivetgun --help` tells the rest.
+//!
+//! ```
+//! use rivetgun::prelude::*;
+//!
+//! #[derive(Default)]
+//! pub struct Greeter;
+//!
+//! #[extension(name = "greeter", version = "1.0.0", description = "Says hello")]
+//! impl Extension for Greeter {
+//!     fn urls(&self) -> Urls {
+//!         urls! {
+//!             r"/greeter/(?P<name>[a-z]+)/?" => get(hello),
+//!         }
+//!     }
+//! }
+//!
+//! async fn hello(Path(name): Path<String>) -> String {
+//!     format!("hello, {name}\n")
+//! }
+//! # fn main() {}
+//! ```
+
+mod boot;
+mod change;
+mod cli;
+mod codes;
+mod contain;
+mod deploy;
+mod error;
+mod extension;
+mod http;
+mod model;
+mod registry;
+mod server;
+mod settings;
+mod store;
+
+#[cfg(feature = "testkit")]
+pub mod testkit {}
+
+pub use cli::run;
+pub use codes::{ErrorCode, error_codes};
+pub use settings::{Settings, SettingsError};
+
+/// Writes the metadata of an extension and registers it.
+///
+/// `name` is required: lower-case letters, digits and underscores, at most 32 characters. `version`, `description` and
+/// `url` come from `Cargo.toml` unless given. `after = ["other"]` and `requires = ["other >= 1.2"]` put it behind others
+/// in the total order, `priority = -1` before those that say nothing. `settings = Type` names the type of its section
+/// `[extensions.<name>]`, which needs `serde::Deserialize`.
+pub use rivetgun_macros::extension;
+
+/// Describes a pipeline: its name (the type's, or `name = "…"`), and which stages it has.
+pub use rivetgun_macros::pipeline;
+
+/// The URLs of an extension: regular expressions, checked at compile time, with axum handlers by method.
+///
+/// A pattern begins with `/`, matches the whole path below `/api/v1`, and names its groups: `Path` takes them from there.
+pub use rivetgun_macros::urls;
+
+/// The migrations of an extension, oldest first: the modules that hold them, each with a type `Migration`.
+pub use rivetgun_macros::migrations;
+
+/// The pipelines of an extension, in the order in which they run.
+pub use rivetgun_macros::pipelines;
+
+/// Links every crate in `[dependencies]` of the calling package, and with it the extensions among them.
+///
+/// rustc drops a crate that nobody names, and with it, silently, its extension. This names them all. It stands in the
+/// root of a server's `main.rs`, and of every test binary that boots a server.
+pub use rivetgun_macros::link_extensions;
+
+/// What an extension needs, for `use rivetgun::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        extension::{
+            ClusterData, Db, DbTransaction, Error, Extension, ExtensionContext, HookContext, Migrations, Model,
+            NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared, Result, Urls, veto,
+        },
+        http::{Json, Query},
+        model::{Change, Cluster, ClusterStatus, FieldChange, MacAddress, Node, NodeStatus, Object, Topic},
+    };
+    pub use axum::{
+        extract::Path,
+        http::StatusCode,
+        response::IntoResponse,
+        routing::{delete, get, patch, post, put},
+    };
+    pub use rivetgun_macros::{extension, migrations, pipeline, pipelines, urls};
+    pub use sea_orm;
+    pub use serde_json::{Value, json};
+}
+
+/// What a migration needs, for `use rivetgun::migration::*;`.
+pub mod migration {
+    pub use sea_orm_migration::{self, prelude::*};
+}
+
+/// What the expansions of the macros name. Not for use by hand, and free to change.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::extension::{
+        Described, DescribedPipeline, Metadata, Migrations, NoSettings, PipelineMetadata, Pipelines, Registration, Urls,
+    };
+    pub use inventory;
+}

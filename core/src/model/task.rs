@@ -1,0 +1,136 @@
+//! Tasks: work that was asked for, and notifications of what nobody asked for.
+
+use super::words::words;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+words! {
+    /// Where a task stands.
+    pub enum TaskStatus {
+        /// Nothing was sent to the orchestrator yet.
+        Pending = "pending",
+        /// The orchestrator works.
+        Running = "running",
+        /// It ended well.
+        Ready = "ready",
+        /// It ended badly; `message` tells why.
+        Error = "error",
+    }
+}
+
+impl TaskStatus {
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Ready | Self::Error)
+    }
+}
+
+words! {
+    /// What a task does; the API calls it its name.
+    pub enum TaskKind {
+        /// Gives nodes an operating system.
+        Provision = "provision",
+        /// Gives nodes their roles.
+        Deployment = "deployment",
+        /// Removes nodes.
+        NodeDeletion = "node_deletion",
+        /// Removes a cluster with its nodes.
+        ClusterDeletion = "cluster_deletion",
+    }
+}
+
+/// A task as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Task {
+    /// Its id.
+    pub id: i64,
+    /// Its id in messages to and from the orchestrator.
+    pub uuid: Uuid,
+    /// The id of its cluster, while that exists.
+    pub cluster: Option<i64>,
+    /// What it does.
+    pub name: TaskKind,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// How far it is, in per cent; it never goes back.
+    pub progress: i32,
+    /// What there is to say, for people.
+    pub message: String,
+    /// What came of it, by node id: `{"7": {"status": "ready"}}`.
+    pub result: Value,
+    /// The id of the task that it is a part of.
+    pub parent_id: Option<i64>,
+    /// The ids of its parts.
+    pub subtasks: Vec<i64>,
+    /// The extension that made it fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Whether everything is done but the dispatch.
+    pub dry_run: bool,
+    /// When it was asked for.
+    pub time_start: DateTime<Utc>,
+    /// When it ended.
+    pub time_end: Option<DateTime<Utc>>,
+}
+
+words! {
+    /// Where a line of a task's log comes from.
+    pub enum LogStream {
+        /// The standard output of the operator's command.
+        Stdout = "stdout",
+        /// The standard error of the operator's command.
+        Stderr = "stderr",
+        /// Rivetgun itself.
+        Rivetgun = "rivetgun",
+    }
+}
+
+words! {
+    /// What a notification is about.
+    pub enum Topic {
+        /// A node was discovered.
+        Discover = "discover",
+        /// Work ended well.
+        Done = "done",
+        /// Work ended badly.
+        Error = "error",
+        /// Something needs a person's eye.
+        Warning = "warning",
+    }
+}
+
+words! {
+    /// Whether a person has seen a notification.
+    pub enum NotificationStatus {
+        /// Nobody has.
+        Unread = "unread",
+        /// Somebody has.
+        Read = "read",
+    }
+}
+
+/// What people should know although nobody asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notification {
+    /// Its id.
+    pub id: i64,
+    /// What it is about.
+    pub topic: Topic,
+    /// The text, for people.
+    pub message: String,
+    /// Whether a person has seen it.
+    pub status: NotificationStatus,
+    /// When it came up.
+    pub time: DateTime<Utc>,
+    /// The cluster that it is about.
+    pub cluster: Option<i64>,
+    /// The node that it is about.
+    pub node: Option<i64>,
+    /// The task that it came of.
+    pub task: Option<i64>,
+    /// The extension that it came of.
+    pub extension: Option<String>,
+}

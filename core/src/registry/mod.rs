@@ -1,0 +1,193 @@
+//! Collects what was linked, orders it, and checks all of it at once. Nobody else reads `inventory`.
+
+mod order;
+mod problem;
+
+pub(crate) use problem::{BootProblem, BootProblems};
+
+use crate::{
+    contain::{self, Parts},
+    extension::{Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, UrlEntry},
+    model::Cluster,
+    store::Migrator,
+};
+use chrono::{DateTime, Utc};
+use sea_orm_migration::MigrationTrait;
+use serde::Serialize;
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The extensions of this build, in the total order.
+pub(crate) struct Registry {
+    extensions: Vec<Arc<Loaded>>,
+}
+
+/// An extension with all that was found out about it at boot.
+pub(crate) struct Loaded {
+    pub(crate) metadata: &'static Metadata,
+    extension: Box<dyn DynExtension>,
+    pub(crate) urls: Vec<UrlEntry>,
+    pub(crate) migrations: Vec<Arc<dyn MigrationTrait>>,
+    pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
+    settings: Arc<dyn Any + Send + Sync>,
+    pub(crate) on_fault: OnFault,
+    pub(crate) hook_timeout: Duration,
+    health: Mutex<Health>,
+}
+
+/// How an extension is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ExtensionStatus {
+    /// All is well.
+    Running,
+    /// It failed inside of a change that went on without it.
+    Degraded,
+}
+
+/// How an extension is, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    pub(crate) status: ExtensionStatus,
+    pub(crate) reason: Option<String>,
+}
+
+/// What the settings say about extensions.
+pub(crate) struct Sections<'a> {
+    /// The file that they come from, for messages.
+    pub(crate) file: Option<&'a str>,
+    pub(crate) sections: &'a BTreeMap<String, toml::Table>,
+    /// How long a hook may take where its section does not say.
+    pub(crate) hook_timeout: Duration,
+}
+
+impl Registry {
+    /// The extensions that are linked into this binary.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them and their settings, in one list.
+    pub(crate) fn linked(sections: &Sections<'_>) -> Result<Self, BootProblems> {
+        Self::of(inventory::iter::<Registration>().collect(), sections)
+    }
+
+    pub(crate) fn of(mut found: Vec<&Registration>, sections: &Sections<'_>) -> Result<Self, BootProblems> {
+        // The linker's order differs between profiles; from here on there is only ours.
+        found.sort_by_key(|registration| {
+            let metadata = registration.metadata;
+            (metadata.name, metadata.krate, metadata.file, metadata.line)
+        });
+        let metadata: Vec<&'static Metadata> = found.iter().map(|registration| registration.metadata).collect();
+        let mut problems = Vec::new();
+        let order = order::total_order(&metadata, &mut problems);
+        for name in sections.sections.keys().filter(|name| !metadata.iter().any(|known| known.name == **name)) {
+            problems
+                .push(BootProblem::SettingsOfUnknown { file: sections.file.map(str::to_owned), name: name.clone() });
+        }
+        let mut extensions = Vec::new();
+        for index in order {
+            match Loaded::of(found[index], sections) {
+                Ok(loaded) => extensions.push(Arc::new(loaded)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self { extensions }) } else { Err(BootProblems(problems)) }
+    }
+
+    /// All extensions, in the total order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        self.extensions.iter()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Loaded>> {
+        self.extensions.iter().find(|loaded| loaded.metadata.name == name)
+    }
+
+    /// The names in the total order, without repetition; names that are not in this build come last, by name.
+    pub(crate) fn in_order(&self, names: Vec<String>) -> Vec<String> {
+        let place =
+            |name: &str| self.extensions.iter().position(|loaded| loaded.metadata.name == name).unwrap_or(usize::MAX);
+        let mut names = crate::model::without_repetition(names);
+        names.sort_by_cached_key(|name| (place(name), name.clone()));
+        names
+    }
+
+    /// The names that are not in this build, sorted.
+    pub(crate) fn missing<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+        let mut missing: Vec<String> = names.into_iter().filter(|name| self.find(name).is_none()).cloned().collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
+}
+
+impl Loaded {
+    fn of(registration: &Registration, sections: &Sections<'_>) -> Result<Self, Vec<BootProblem>> {
+        let metadata = registration.metadata;
+        let extension = (registration.make)();
+        let mut problems = Vec::new();
+        let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
+        let mut wrong = |errors: Vec<crate::extension::SectionError>| {
+            problems.extend(errors.into_iter().map(|error| BootProblem::Settings {
+                file: sections.file.map(str::to_owned),
+                key: format!("extensions.{}.{}", metadata.name, error.key),
+                detail: error.detail,
+            }));
+        };
+        let containment = Containment::take_from(&mut section).map_err(&mut wrong).unwrap_or_default();
+        let settings = extension.settings(section).map_err(&mut wrong).unwrap_or_else(|()| Arc::new(()));
+        let parts = contain::assemble(&*extension).map_err(|(method, fault)| {
+            problems.push(BootProblem::Declaration { metadata, method, fault: fault.to_string() });
+        });
+        match parts {
+            Ok(Parts { urls, migrations, pipelines }) if problems.is_empty() => Ok(Self {
+                metadata,
+                extension,
+                urls,
+                migrations,
+                pipelines,
+                settings,
+                on_fault: containment.on_fault,
+                hook_timeout: containment.hook_timeout(sections.hook_timeout),
+                health: Mutex::new(Health { status: ExtensionStatus::Running, reason: None }),
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// The extension itself, for `contain` and nobody else.
+    pub(crate) fn extension(&self) -> &dyn DynExtension {
+        &*self.extension
+    }
+
+    pub(crate) fn is_enabled_for(&self, cluster: &Cluster) -> bool {
+        cluster.extensions.iter().any(|name| name == self.metadata.name)
+    }
+
+    /// What the contexts of a call to it share.
+    pub(crate) fn scope(&self, domain: &Arc<str>, now: DateTime<Utc>) -> Scope {
+        Scope { metadata: self.metadata, settings: Arc::clone(&self.settings), domain: Arc::clone(domain), now }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that a change went on without it.
+    pub(crate) fn degrade(&self, reason: String) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        *health = Health { status: ExtensionStatus::Degraded, reason: Some(reason) };
+    }
+
+    /// Its migrations as the store applies them.
+    pub(crate) fn migrator(&self) -> Migrator {
+        Migrator {
+            owner: self.metadata.name.to_owned(),
+            history_table: format!("{}_migrations", self.metadata.name),
+            migrations: self.migrations.clone(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What can be wrong with the extensions of a build and with their settings. All of it is told at once.
+
+use crate::{
+    codes::{ErrorCode, catalogue},
+    extension::Metadata,
+};
+use std::fmt;
+
+catalogue! {
+    RG0101 = "two extensions of one name";
+    RG0102 = "an extension refers to one that is not in this build";
+    RG0103 = "extensions wait for each other";
+    RG0104 = "an extension requires another version";
+    RG0105 = "settings of an extension that is not in this build";
+    RG0106 = "a setting is wrong";
+    RG0107 = "an extension could not say what it consists of";
+    RG0108 = "a URL pattern cannot be used";
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+pub(crate) enum BootProblem {
+    DuplicateName { first: &'static Metadata, second: &'static Metadata },
+    UnknownReference { metadata: &'static Metadata, argument: &'static str, name: String },
+    Cycle { extensions: Vec<&'static Metadata> },
+    Version { metadata: &'static Metadata, requirement: String, found: &'static str },
+    SettingsOfUnknown { file: Option<String>, name: String },
+    Settings { file: Option<String>, key: String, detail: String },
+    Declaration { metadata: &'static Metadata, method: &'static str, fault: String },
+    Pattern { extension: &'static str, file: &'static str, line: u32, pattern: &'static str, detail: String },
+    Patterns { count: usize, detail: String },
+}
+
+impl BootProblem {
+    pub(crate) fn code(&self) -> &'static ErrorCode {
+        match self {
+            Self::DuplicateName { .. } => &RG0101,
+            Self::UnknownReference { .. } => &RG0102,
+            Self::Cycle { .. } => &RG0103,
+            Self::Version { .. } => &RG0104,
+            Self::SettingsOfUnknown { .. } => &RG0105,
+            Self::Settings { .. } => &RG0106,
+            Self::Declaration { .. } => &RG0107,
+            Self::Pattern { .. } | Self::Patterns { .. } => &RG0108,
+        }
+    }
+}
+
+impl fmt::Display for BootProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: ", self.code().code)?;
+        match self {
+            Self::DuplicateName { first, second } => write!(
+                formatter,
+                "two extensions are named `{}`: {} and {}; rename one of them",
+                first.name,
+                Place(first),
+                Place(second)
+            ),
+            Self::UnknownReference { metadata, argument, name } => write!(
+                formatter,
+                "`{}` ({}) has `{argument} = [\"{name}\"]`, and no extension of that name is in this build; add its crate to \
+                 [dependencies], or correct the name",
+                metadata.name,
+                Place(metadata)
+            ),
+            Self::Cycle { extensions } => {
+                let names: Vec<_> = extensions.iter().chain(extensions.first()).map(|metadata| metadata.name).collect();
+                let places: Vec<_> = extensions.iter().map(|metadata| Place(metadata).to_string()).collect();
+                write!(
+                    formatter,
+                    "extensions wait for each other: {} ({}); remove one of the `after` or `requires`",
+                    names.join(" after "),
+                    places.join(", ")
+                )
+            }
+            Self::Version { metadata, requirement, found } => write!(
+                formatter,
+                "`{}` ({}) requires `{requirement}`, and this build has {found}; change one of the versions",
+                metadata.name,
+                Place(metadata)
+            ),
+            Self::SettingsOfUnknown { file, name } => write!(
+                formatter,
+                "{} has a section [extensions.{name}], and no extension of that name is in this build; remove the section, or \
+                 correct the name",
+                file_or_settings(file.as_deref())
+            ),
+            Self::Settings { file, key, detail } => {
+                write!(formatter, "{}, key `{key}`: {detail}", file_or_settings(file.as_deref()))
+            }
+            Self::Declaration { metadata, method, fault } => {
+                write!(formatter, "`{}()` of `{}` ({}) {fault}", method, metadata.name, Place(metadata))
+            }
+            Self::Pattern { extension, file, line, pattern, detail } => {
+                write!(formatter, "the pattern `{pattern}` of `{extension}` ({file}:{line}) {detail}")
+            }
+            Self::Patterns { count, detail } => {
+                write!(formatter, "the {count} URL patterns of this build do not fit together: {detail}")
+            }
+        }
+    }
+}
+
+fn file_or_settings(file: Option<&str>) -> &str {
+    file.unwrap_or("the settings")
+}
+
+/// Where an extension is written.
+struct Place<'a>(&'a Metadata);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} in {}:{}", self.0.krate, self.0.file, self.0.line)
+    }
+}
+
+/// Everything that is wrong, in a stable order.
+#[derive(Debug)]
+pub(crate) struct BootProblems(pub(crate) Vec<BootProblem>);
+
+impl std::error::Error for BootProblems {}
+
+impl fmt::Display for BootProblems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        lines.sort();
+        let count = lines.len();
+        write!(formatter, "the server cannot start, {count} problem{} found:", if count == 1 { "" } else { "s" })?;
+        for line in lines {
+            write!(formatter, "\n  {line}")?;
+        }
+        write!(formatter, "\n`rivetgun error CODE` tells more about a code")
+    }
+}

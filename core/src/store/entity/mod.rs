@@ -1,0 +1,10 @@
+//! The tables as sea-orm sees them. Nothing outside of the store does: [`super`] gives and takes the types of the model.
+
+pub(super) mod cluster;
+pub(super) mod log_line;
+pub(super) mod node;
+pub(super) mod node_mac;
+pub(super) mod notification;
+pub(super) mod release;
+pub(super) mod task;
+pub(super) mod task_node;

@@ -1,0 +1,190 @@
+//! The database: how it is opened, how it is written to, and one file of queries for each thing that is kept.
+//!
+//! There is one way to begin a write, [`Store::write`]. On SQLite it is `BEGIN IMMEDIATE` behind a queue in the process:
+//! a transaction that begins as a reader and then writes fails as soon as two of them meet, however long they may wait.
+
+pub(crate) mod clusters;
+mod entity;
+mod fault;
+pub(crate) mod logs;
+mod migrate;
+pub(crate) mod nodes;
+pub(crate) mod notifications;
+mod page;
+pub(crate) mod releases;
+pub(crate) mod tasks;
+
+pub(crate) use clusters::{ClusterFilter, NewCluster};
+pub(crate) use fault::{DatabaseFault, fault_of};
+pub(crate) use logs::LogLine;
+pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};
+pub(crate) use nodes::{NewNode, NodeFilter};
+pub(crate) use notifications::NewNotification;
+pub(crate) use page::{Listed, Page};
+pub(crate) use tasks::{NewTask, TaskFilter, TaskNode};
+
+use sea_orm::{
+    AccessMode, ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::{ops::Deref, sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a write waits for the writers before it.
+const WRITER_WAIT: Duration = Duration::from_secs(10);
+/// How long a query waits for a connection of the pool.
+const ACQUIRE_WAIT: Duration = Duration::from_secs(8);
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    connection: DatabaseConnection,
+    /// SQLite has one writer at a time; writers of this process queue here, in order, instead of retrying blindly.
+    writer: Option<Arc<Semaphore>>,
+}
+
+/// A transaction that may write.
+#[derive(Debug)]
+pub(crate) struct WriteTx {
+    transaction: DatabaseTransaction,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Store {
+    /// Opens the database behind a `sqlite:` or `postgres:` URL.
+    ///
+    /// # Errors
+    /// What the driver says when the file or the server cannot be reached.
+    pub(crate) async fn open(url: &str) -> Result<Self, DbErr> {
+        let mut options = ConnectOptions::new(url.to_owned());
+        options
+            .sqlx_logging_level(tracing::log::LevelFilter::Trace)
+            .sqlx_slow_statements_logging_settings(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
+            .acquire_timeout(ACQUIRE_WAIT)
+            .connect_timeout(ACQUIRE_WAIT)
+            .test_before_acquire_if_idle_for(Duration::from_secs(30));
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        // Each connection to an in-memory database has a database of its own, so that there must be one, for ever.
+        let connections = if in_memory { 1 } else { 8 };
+        options.max_connections(connections).min_connections(u32::from(in_memory));
+        options.map_sqlx_sqlite_opts(|options| {
+            options
+                .create_if_missing(true)
+                .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
+                .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Normal)
+                .busy_timeout(Duration::from_secs(5))
+                .foreign_keys(true)
+                .pragma("journal_size_limit", "67108864")
+                .optimize_on_close(true, None)
+        });
+        let connection = Database::connect(options).await?;
+        let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
+        Ok(Self { connection, writer })
+    }
+
+    /// For single reads that need not agree with each other.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// Begins a transaction whose reads all see the same moment.
+    #[expect(clippy::disallowed_methods, reason = "one of the two places where transactions begin")]
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let postgres = self.connection.get_database_backend() == DbBackend::Postgres;
+        self.connection
+            .begin_with_options(TransactionOptions {
+                isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+                access_mode: postgres.then_some(AccessMode::ReadOnly),
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+            })
+            .await
+    }
+
+    /// Begins a transaction that may write.
+    #[expect(clippy::disallowed_methods, reason = "one of the two places where transactions begin")]
+    pub(crate) async fn write(&self) -> Result<WriteTx, DbErr> {
+        let turn = match &self.writer {
+            None => None,
+            Some(writer) => {
+                let turn = tokio::time::timeout(WRITER_WAIT, Arc::clone(writer).acquire_owned()).await;
+                Some(turn.ok().and_then(Result::ok).ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?)
+            }
+        };
+        let transaction = self
+            .connection
+            .begin_with_options(TransactionOptions {
+                isolation_level: None,
+                access_mode: None,
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            })
+            .await?;
+        Ok(WriteTx { transaction, _turn: turn })
+    }
+
+    /// Closes every connection, which writes SQLite's journal back.
+    pub(crate) async fn close(self) -> Result<(), DbErr> {
+        self.connection.close().await
+    }
+
+    /// The kind of the database: `sqlite` or `postgres`.
+    pub(crate) fn backend(&self) -> &'static str {
+        match self.connection.get_database_backend() {
+            DbBackend::Postgres => "postgres",
+            _ => "sqlite",
+        }
+    }
+}
+
+impl WriteTx {
+    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+        self.transaction.commit().await
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+        self.transaction.rollback().await
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+/// The words of an enum, and the lists and objects inside of a column, were written by this server.
+fn stored<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, DbErr> {
+    result.map_err(|error| DbErr::Type(format!("the database holds what this server did not write: {error}")))
+}
+
+fn object(json: serde_json::Value) -> crate::model::Object {
+    match json {
+        serde_json::Value::Object(object) => object,
+        _ => crate::model::Object::new(),
+    }
+}
+
+fn texts(json: &serde_json::Value) -> Vec<String> {
+    let items = json.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether a JSON list in a column holds a text.
+fn json_list_contains(
+    backend: DbBackend,
+    column: impl sea_orm::ColumnTrait,
+    text: &str,
+) -> sea_orm::sea_query::SimpleExpr {
+    use sea_orm::sea_query::Expr;
+    let column = Expr::col(column);
+    match backend {
+        DbBackend::Postgres => {
+            Expr::cust_with_exprs("$1 @> $2::jsonb", [column, Expr::value(serde_json::json!([text]))])
+        }
+        _ => Expr::cust_with_exprs(
+            "EXISTS (SELECT 1 FROM json_each($1) WHERE value = $2)",
+            [column, text.to_owned().into()],
+        ),
+    }
+}

@@ -1,0 +1,223 @@
+//! Queries of tasks and of the part of each node in them.
+
+use super::{
+    Listed, Page,
+    entity::{task, task_node},
+    stored,
+};
+use crate::model::{NodeStatus, Task, TaskKind, TaskStatus};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Which tasks are wanted. All conditions must hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TaskFilter {
+    pub(crate) cluster: Option<i64>,
+    pub(crate) status: Option<TaskStatus>,
+}
+
+/// What is decided about a task before it is inserted.
+#[derive(Debug)]
+pub(crate) struct NewTask {
+    pub(crate) cluster: Option<i64>,
+    pub(crate) kind: TaskKind,
+    pub(crate) dry_run: bool,
+    /// The server that works on it.
+    pub(crate) server: Uuid,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// The part of one node in a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TaskNode {
+    pub(crate) node: i64,
+    /// Where the node stands as far as this task is concerned.
+    pub(crate) status: NodeStatus,
+    pub(crate) progress: i32,
+    pub(crate) message: Option<String>,
+}
+
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    filter: TaskFilter,
+    page: &Page,
+) -> Result<Listed<Task>, DbErr> {
+    let mut select = task::Entity::find();
+    if let Some(cluster) = filter.cluster {
+        select = select.filter(task::Column::ClusterId.eq(cluster));
+    }
+    if let Some(status) = filter.status {
+        select = select.filter(task::Column::Status.eq(status.as_str()));
+    }
+    let listed = page.of(select, task::Column::Id, connection).await?.try_map(from_row)?;
+    let mut subtasks = subtasks_of(connection, &listed.items.iter().map(|task| task.id).collect::<Vec<_>>()).await?;
+    listed.try_map(|mut task| {
+        task.subtasks = subtasks.remove(&task.id).unwrap_or_default();
+        Ok(task)
+    })
+}
+
+pub(crate) fn can_order(page: &Page) -> bool {
+    page.names_a_column_of::<task::Entity>()
+}
+
+pub(crate) async fn find(connection: &impl ConnectionTrait, id: i64) -> Result<Option<Task>, DbErr> {
+    let Some(row) = task::Entity::find_by_id(id).one(connection).await? else { return Ok(None) };
+    let mut task = from_row(row)?;
+    task.subtasks = subtasks_of(connection, &[id]).await?.remove(&id).unwrap_or_default();
+    Ok(Some(task))
+}
+
+/// Reads a task and keeps others from changing it until the transaction ends.
+pub(crate) async fn find_locked(connection: &impl ConnectionTrait, uuid: Uuid) -> Result<Option<Task>, DbErr> {
+    let of_uuid = task::Entity::find().filter(task::Column::Uuid.eq(uuid)).lock_exclusive();
+    of_uuid.one(connection).await?.map(from_row).transpose()
+}
+
+/// The tasks that a server has not ended.
+pub(crate) async fn unfinished_of(connection: &impl ConnectionTrait, server: Uuid) -> Result<Vec<Task>, DbErr> {
+    let rows = task::Entity::find()
+        .filter(task::Column::ServerId.eq(server))
+        .filter(is_unfinished())
+        .order_by_asc(task::Column::Id)
+        .all(connection)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// A task that has not ended, of this cluster.
+pub(crate) async fn unfinished_in(connection: &impl ConnectionTrait, cluster: i64) -> Result<Option<Task>, DbErr> {
+    let select = task::Entity::find().filter(task::Column::ClusterId.eq(cluster)).filter(is_unfinished());
+    select.order_by_asc(task::Column::Id).one(connection).await?.map(from_row).transpose()
+}
+
+/// How many tasks have not ended.
+pub(crate) async fn count_unfinished(connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    task::Entity::find().filter(is_unfinished()).count(connection).await
+}
+
+pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewTask, nodes: &[TaskNode]) -> Result<Task, DbErr> {
+    let row = task::ActiveModel {
+        id: NotSet,
+        uuid: Set(Uuid::now_v7()),
+        cluster_id: Set(new.cluster),
+        name: Set(new.kind.to_string()),
+        status: Set(TaskStatus::Pending.to_string()),
+        progress: Set(0),
+        message: Set(String::new()),
+        result: Set(serde_json::json!({})),
+        parent_id: Set(None),
+        extension: Set(None),
+        dry_run: Set(new.dry_run),
+        server_id: Set(new.server),
+        time_start: Set(new.now),
+        time_end: Set(None),
+    };
+    let task = from_row(row.insert(connection).await?)?;
+    for nodes in nodes.chunks(1_000) {
+        let rows = nodes.iter().map(|node| task_node_row(task.id, node));
+        task_node::Entity::insert_many(rows).exec(connection).await?;
+    }
+    Ok(task)
+}
+
+/// Writes what changes of a task while it runs.
+pub(crate) async fn update(connection: &impl ConnectionTrait, task: &Task) -> Result<(), DbErr> {
+    let row = task::ActiveModel {
+        id: Unchanged(task.id),
+        cluster_id: Set(task.cluster),
+        status: Set(task.status.to_string()),
+        progress: Set(task.progress),
+        message: Set(task.message.clone()),
+        result: Set(task.result.clone()),
+        extension: Set(task.extension.clone()),
+        time_end: Set(task.time_end),
+        ..Default::default()
+    };
+    row.update(connection).await.map(drop)
+}
+
+pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
+    task::Entity::delete_by_id(id).exec(connection).await.map(drop)
+}
+
+/// The parts of the nodes in a task, in the order of their ids.
+pub(crate) async fn nodes_of(connection: &impl ConnectionTrait, task: i64) -> Result<Vec<TaskNode>, DbErr> {
+    let rows = task_node::Entity::find()
+        .filter(task_node::Column::TaskId.eq(task))
+        .order_by_asc(task_node::Column::NodeId)
+        .all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(TaskNode {
+                node: row.node_id,
+                status: stored(row.status.parse())?,
+                progress: row.progress,
+                message: row.message,
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn update_node(connection: &impl ConnectionTrait, task: i64, node: &TaskNode) -> Result<(), DbErr> {
+    task_node::Entity::update(task_node_row(task, node)).exec(connection).await.map(drop)
+}
+
+fn task_node_row(task: i64, node: &TaskNode) -> task_node::ActiveModel {
+    task_node::ActiveModel {
+        task_id: Set(task),
+        node_id: Set(node.node),
+        status: Set(node.status.to_string()),
+        progress: Set(node.progress),
+        message: Set(node.message.clone()),
+    }
+}
+
+fn is_unfinished() -> sea_orm::sea_query::SimpleExpr {
+    task::Column::Status.is_in([TaskStatus::Pending.as_str(), TaskStatus::Running.as_str()])
+}
+
+async fn subtasks_of(connection: &impl ConnectionTrait, parents: &[i64]) -> Result<BTreeMap<i64, Vec<i64>>, DbErr> {
+    let mut subtasks = BTreeMap::<i64, Vec<i64>>::new();
+    for parents in parents.chunks(10_000) {
+        let rows: Vec<(i64, Option<i64>)> = task::Entity::find()
+            .select_only()
+            .column(task::Column::Id)
+            .column(task::Column::ParentId)
+            .filter(task::Column::ParentId.is_in(parents.iter().copied()))
+            .order_by_asc(task::Column::Id)
+            .into_tuple()
+            .all(connection)
+            .await?;
+        for (id, parent) in rows {
+            subtasks.entry(parent.unwrap_or_default()).or_default().push(id);
+        }
+    }
+    Ok(subtasks)
+}
+
+fn from_row(row: task::Model) -> Result<Task, DbErr> {
+    Ok(Task {
+        id: row.id,
+        uuid: row.uuid,
+        cluster: row.cluster_id,
+        name: stored(row.name.parse::<TaskKind>())?,
+        status: stored(row.status.parse::<TaskStatus>())?,
+        progress: row.progress,
+        message: row.message,
+        result: row.result,
+        parent_id: row.parent_id,
+        subtasks: Vec::new(),
+        extension: row.extension,
+        dry_run: row.dry_run,
+        time_start: row.time_start,
+        time_end: row.time_end,
+    })
+}

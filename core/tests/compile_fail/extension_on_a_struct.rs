@@ -1,0 +1,9 @@
+use rivetgun::prelude::*;
+
+#[extension(name = "logger")]
+#[derive(Default)]
+pub struct Logger;
+
+fn main() {
+    let _ = Logger;
+}

@@ -1,0 +1,13 @@
+use rivetgun::prelude::*;
+
+#[derive(Default)]
+struct Logger;
+
+#[extension(name = "logger")]
+impl Extension for Logger {
+    async fn on_node_craete(&self, _cx: &HookContext<'_>, _node: &Node) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}
