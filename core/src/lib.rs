@@ -86,7 +86,10 @@ pub mod prelude {
             NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared, Result, Urls, veto,
         },
         http::{Json, Query},
-        model::{Change, Cluster, ClusterStatus, FieldChange, MacAddress, Node, NodeStatus, Object, Topic},
+        model::{
+            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeStatus, Object,
+            Topic, UnknownWord,
+        },
     };
     pub use axum::{
         extract::Path,

@@ -199,10 +199,12 @@ fn read(path: &Path) -> Result<Document, ImportError> {
     parse(path, &text)
 }
 
-/// Reads a YAML document into JSON, the only form that is known further in.
+/// Reads a YAML document into JSON, the only form that is known further in. Of a key that stands twice the last value
+/// counts, as with the loaders that real documents were written for; some of them have such keys.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Document, ImportError> {
     let malformed = |detail: String| ImportError::Malformed { path: path.to_owned(), detail };
-    match serde_saphyr::from_str(text).map_err(|error| malformed(error.to_string()))? {
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
+    match serde_saphyr::from_str_with_options(text, options).map_err(|error| malformed(error.to_string()))? {
         Value::Object(content) => Ok(Document { path: path.to_owned(), content }),
         other => Err(malformed(format!("a mapping is expected at its top, not {}", kind_of(&other)))),
     }

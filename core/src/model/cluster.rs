@@ -54,11 +54,11 @@ pub struct Cluster {
 /// that node, which no pipeline sees then.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Customisation {
+pub(crate) struct Customisation {
     /// Laid over what all nodes share.
     #[serde(default)]
-    pub common: Object,
+    pub(crate) common: Object,
     /// Replacements by node id.
     #[serde(default)]
-    pub nodes: BTreeMap<i64, Object>,
+    pub(crate) nodes: BTreeMap<i64, Object>,
 }

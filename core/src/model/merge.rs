@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 /// Merges `over` into `base`.
-pub fn merge(base: &mut Object, over: Object) {
+pub(crate) fn merge(base: &mut Object, over: Object) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
@@ -23,7 +23,7 @@ pub fn merge(base: &mut Object, over: Object) {
 /// The merged document as a view: it serializes like the result of [`merge`] and copies nothing, so that a cluster of
 /// any size is sent without ever standing in memory merged.
 #[derive(Debug, Clone, Copy)]
-pub struct Merged<'a> {
+pub(crate) struct Merged<'a> {
     base: &'a Object,
     over: &'a Object,
 }
@@ -31,7 +31,7 @@ pub struct Merged<'a> {
 impl<'a> Merged<'a> {
     /// The view of `over` laid on `base`.
     #[must_use]
-    pub fn new(base: &'a Object, over: &'a Object) -> Self {
+    pub(crate) fn new(base: &'a Object, over: &'a Object) -> Self {
         Self { base, over }
     }
 }

@@ -10,15 +10,19 @@ mod task;
 mod words;
 
 pub use change::{Change, FieldChange};
-pub use cluster::{Cluster, ClusterStatus, Customisation};
-pub use mac::MacAddress;
-pub use merge::{Merged, merge};
-pub use node::{Discovery, ErrorType, Node, NodeStatus};
-pub use release::{Release, ReleaseState};
-pub use task::{LogStream, Notification, NotificationStatus, Task, TaskKind, TaskStatus, Topic};
+pub use cluster::{Cluster, ClusterStatus};
+pub use mac::{InvalidMac, MacAddress};
+pub use node::{ErrorType, Node, NodeStatus};
+pub use task::Topic;
 
-pub(crate) use node::NodeUpdate;
-pub(crate) use words::{UnknownWord, words};
+pub(crate) use cluster::Customisation;
+pub(crate) use merge::{Merged, merge};
+pub(crate) use node::{Discovery, NodeUpdate};
+pub(crate) use release::{Release, ReleaseState};
+pub(crate) use task::{LogStream, Notification, NotificationStatus, Task, TaskKind, TaskStatus};
+pub use words::UnknownWord;
+
+pub(crate) use words::words;
 
 /// A JSON object: attributes, metadata and documents are made of it. It keeps the order of its keys.
 pub type Object = serde_json::Map<String, serde_json::Value>;

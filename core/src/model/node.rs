@@ -112,25 +112,25 @@ impl Node {
 /// Fields that are not listed here are taken and dropped, since agents of many ages talk to one server.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Discovery {
+pub(crate) struct Discovery {
     /// The id of a node that is known already (`PUT /nodes/agent` only).
-    pub id: Option<i64>,
+    pub(crate) id: Option<i64>,
     /// The address by which the node is recognised.
-    pub mac: Option<MacAddress>,
+    pub(crate) mac: Option<MacAddress>,
     /// Its address in the admin network.
-    pub ip: Option<String>,
+    pub(crate) ip: Option<String>,
     /// Its name; `Untitled (d2:66)` when absent.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Absent, or `discover`.
-    pub status: Option<NodeStatus>,
+    pub(crate) status: Option<NodeStatus>,
     /// Its hardware.
-    pub meta: Option<Object>,
+    pub(crate) meta: Option<Object>,
     /// The operating system that the agent runs in.
-    pub os_platform: Option<String>,
+    pub(crate) os_platform: Option<String>,
     /// Who made it.
-    pub manufacturer: Option<String>,
+    pub(crate) manufacturer: Option<String>,
     /// A checksum over the whole payload, by the agent.
-    pub agent_checksum: Option<String>,
+    pub(crate) agent_checksum: Option<String>,
 }
 
 impl Discovery {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 words! {
     /// Whether clusters can be made of a release.
-    pub enum ReleaseState {
+    pub(crate) enum ReleaseState {
         /// Clusters can be made of it.
         Available = "available",
         /// It can no longer be used.
@@ -17,23 +17,23 @@ words! {
 
 /// A named version of what clusters run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Release {
+pub(crate) struct Release {
     /// Its id.
-    pub id: i64,
+    pub(crate) id: i64,
     /// Its name, unique together with the version.
-    pub name: String,
+    pub(crate) name: String,
     /// Its version, in whatever form the operator counts.
-    pub version: String,
+    pub(crate) version: String,
     /// What it is, for people.
-    pub description: String,
+    pub(crate) description: String,
     /// The operating system that its nodes run.
-    pub operating_system: String,
+    pub(crate) operating_system: String,
     /// Whether clusters can be made of it.
-    pub state: ReleaseState,
+    pub(crate) state: ReleaseState,
     /// The roles that its nodes may have; when empty, any.
-    pub roles: Vec<String>,
+    pub(crate) roles: Vec<String>,
     /// The extensions that a new cluster has enabled.
-    pub extensions: Vec<String>,
+    pub(crate) extensions: Vec<String>,
 }
 
 impl Release {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 words! {
     /// Where a task stands.
-    pub enum TaskStatus {
+    pub(crate) enum TaskStatus {
         /// Nothing was sent to the orchestrator yet.
         Pending = "pending",
         /// The orchestrator works.
@@ -23,14 +23,14 @@ words! {
 impl TaskStatus {
     /// Whether it has ended.
     #[must_use]
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Ready | Self::Error)
     }
 }
 
 words! {
     /// What a task does; the API calls it its name.
-    pub enum TaskKind {
+    pub(crate) enum TaskKind {
         /// Gives nodes an operating system.
         Provision = "provision",
         /// Gives nodes their roles.
@@ -44,41 +44,41 @@ words! {
 
 /// A task as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Task {
+pub(crate) struct Task {
     /// Its id.
-    pub id: i64,
+    pub(crate) id: i64,
     /// Its id in messages to and from the orchestrator.
-    pub uuid: Uuid,
+    pub(crate) uuid: Uuid,
     /// The id of its cluster, while that exists.
-    pub cluster: Option<i64>,
+    pub(crate) cluster: Option<i64>,
     /// What it does.
-    pub name: TaskKind,
+    pub(crate) name: TaskKind,
     /// Where it stands.
-    pub status: TaskStatus,
+    pub(crate) status: TaskStatus,
     /// How far it is, in per cent; it never goes back.
-    pub progress: i32,
+    pub(crate) progress: i32,
     /// What there is to say, for people.
-    pub message: String,
+    pub(crate) message: String,
     /// What came of it, by node id: `{"7": {"status": "ready"}}`.
-    pub result: Value,
+    pub(crate) result: Value,
     /// The id of the task that it is a part of.
-    pub parent_id: Option<i64>,
+    pub(crate) parent_id: Option<i64>,
     /// The ids of its parts.
-    pub subtasks: Vec<i64>,
+    pub(crate) subtasks: Vec<i64>,
     /// The extension that made it fail.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub extension: Option<String>,
+    pub(crate) extension: Option<String>,
     /// Whether everything is done but the dispatch.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// When it was asked for.
-    pub time_start: DateTime<Utc>,
+    pub(crate) time_start: DateTime<Utc>,
     /// When it ended.
-    pub time_end: Option<DateTime<Utc>>,
+    pub(crate) time_end: Option<DateTime<Utc>>,
 }
 
 words! {
     /// Where a line of a task's log comes from.
-    pub enum LogStream {
+    pub(crate) enum LogStream {
         /// The standard output of the operator's command.
         Stdout = "stdout",
         /// The standard error of the operator's command.
@@ -104,7 +104,7 @@ words! {
 
 words! {
     /// Whether a person has seen a notification.
-    pub enum NotificationStatus {
+    pub(crate) enum NotificationStatus {
         /// Nobody has.
         Unread = "unread",
         /// Somebody has.
@@ -114,23 +114,23 @@ words! {
 
 /// What people should know although nobody asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// Its id.
-    pub id: i64,
+    pub(crate) id: i64,
     /// What it is about.
-    pub topic: Topic,
+    pub(crate) topic: Topic,
     /// The text, for people.
-    pub message: String,
+    pub(crate) message: String,
     /// Whether a person has seen it.
-    pub status: NotificationStatus,
+    pub(crate) status: NotificationStatus,
     /// When it came up.
-    pub time: DateTime<Utc>,
+    pub(crate) time: DateTime<Utc>,
     /// The cluster that it is about.
-    pub cluster: Option<i64>,
+    pub(crate) cluster: Option<i64>,
     /// The node that it is about.
-    pub node: Option<i64>,
+    pub(crate) node: Option<i64>,
     /// The task that it came of.
-    pub task: Option<i64>,
+    pub(crate) task: Option<i64>,
     /// The extension that it came of.
-    pub extension: Option<String>,
+    pub(crate) extension: Option<String>,
 }

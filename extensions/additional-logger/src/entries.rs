@@ -2,6 +2,7 @@
 
 use crate::AdditionalLogger;
 use rivetgun::prelude::{
+    Json, // and not the column type of that name
     sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*},
     *,
 };

@@ -83,7 +83,8 @@ async fn write_batches(server: Arc<Server>, task: i64, mut entries: mpsc::Receiv
                 }
                 Some(Entry::Flush(done)) => {
                     write(&server, task, &mut batch).await;
-                    drop(done.send(()));
+                    // Who waited may have gone.
+                    let _ = done.send(());
                 }
                 None => break,
             },
