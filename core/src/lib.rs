@@ -44,7 +44,7 @@ mod settings;
 mod store;
 
 #[cfg(feature = "testkit")]
-pub mod testkit {}
+pub mod testkit;
 
 pub use cli::run;
 pub use codes::{ErrorCode, error_codes};

@@ -1,0 +1,153 @@
+//! What extensions are tested with: a whole server in the test's own process, on a database of its own.
+//!
+//! ```no_run
+//! use rivetgun::testkit::on_both_databases;
+//!
+//! #[test]
+//! fn a_node_is_greeted() {
+//!     on_both_databases("", async |server| {
+//!         let node = server.discover("64:c3:54:54:d2:66").await;
+//!         server.get(&format!("/hello/{}", node["id"])).await.expect(200);
+//!     });
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! The test runs on SQLite, and again on PostgreSQL where that is installed: see [`on_both_databases`].
+
+mod client;
+mod postgres;
+
+pub use client::Answer;
+
+use crate::{
+    boot::{self, Assembled, Linked},
+    http::Api,
+    server::{Clock, Server},
+    settings::Settings,
+};
+use serde_json::{Value, json};
+use std::{future::Future, io::Write, path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
+
+/// How long anything that is waited for may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server in the process of the test. Every extension that is linked into the test binary is part of it.
+pub struct TestServer {
+    server: Arc<Server>,
+    api: Api,
+    dir: TempDir,
+}
+
+/// Runs a test on SQLite, and again on PostgreSQL, each time with a new server and a new database.
+///
+/// `settings` are the text of a settings file. PostgreSQL is the server of `RIVETGUN_TEST_POSTGRES_URL`, or else one that
+/// is started for the test binary where `initdb` is installed. Where it is not, the test says so in a line on standard
+/// error and is content, unless `RIVETGUN_TEST_REQUIRE_SERVERS` is set.
+///
+/// # Panics
+/// When the test does, or when a server cannot start.
+pub fn on_both_databases<F>(settings: &str, test: impl Fn(TestServer) -> F)
+where
+    F: Future<Output = ()>,
+{
+    on(None, settings, &test);
+    match postgres::new_database() {
+        Ok(url) => on(Some(url), settings, &test),
+        Err(reason) => skip("PostgreSQL", &reason),
+    }
+}
+
+/// Says visibly that a part of a test is left out, or fails where `RIVETGUN_TEST_REQUIRE_SERVERS` is set.
+///
+/// # Panics
+/// Where nothing may be left out.
+pub fn skip(what: &str, reason: &str) {
+    assert!(std::env::var_os("RIVETGUN_TEST_REQUIRE_SERVERS").is_none(), "{what} is required: {reason}");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Past the capture of the test harness, which swallows what tests print.
+    drop(writeln!(std::io::stderr(), "skipped: {test} on {what}: {reason}"));
+}
+
+#[expect(clippy::print_stdout, reason = "the test harness shows it beside a failure, and nowhere else")]
+fn on<F: Future<Output = ()>>(database_url: Option<String>, settings: &str, test: &impl Fn(TestServer) -> F) {
+    let database = if database_url.is_some() { "PostgreSQL" } else { "SQLite" };
+    println!("on {database}");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("the runtime cannot start: {error}"));
+    runtime.block_on(async {
+        let server = TestServer::start(database_url, settings).await;
+        test(server).await;
+    });
+    runtime.shutdown_background();
+}
+
+impl TestServer {
+    /// Starts a server on a database of its own: a new SQLite file, or the one behind the URL.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub async fn start(database_url: Option<String>, settings: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+        let mut settings = Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
+        settings.state_dir = dir.path().to_owned();
+        settings.database_url = database_url.or(settings.database_url);
+        let booted = async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(Clock::system())) };
+        let Assembled { server, api } =
+            booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));
+        Self { server, api, dir }
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The kind of its database: `sqlite` or `postgres`.
+    #[must_use]
+    pub fn database(&self) -> &'static str {
+        self.server.store.backend()
+    }
+
+    /// Registers a node with this mac, as its agent would; the node as the API shows it.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn discover(&self, mac: &str) -> Value {
+        self.post("/nodes", json!({"mac": mac, "status": "discover"})).await.expect(201)
+    }
+
+    /// Makes a cluster; the cluster as the API shows it.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn create_cluster(&self, name: &str) -> Value {
+        self.post("/clusters", json!({"name": name})).await.expect(201)
+    }
+
+    /// Waits until a task has ended; the task as the API shows it.
+    ///
+    /// # Panics
+    /// When it does not end in half a minute.
+    pub async fn ended(&self, task: &Value) -> Value {
+        let path = format!("/tasks/{}", task["id"]);
+        let wait = async {
+            let mut interval = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                interval.tick().await;
+                let task = self.get(&path).await.expect(200);
+                if task["status"] == "ready" || task["status"] == "error" {
+                    return task;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{path} does not end"))
+    }
+
+    /// Stops the server: work in the background is told to end, and waited for.
+    pub async fn stop(self) {
+        boot::stop_work(&self.server).await;
+    }
+}
