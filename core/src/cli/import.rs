@@ -131,7 +131,7 @@ impl Identity {
         let roles = document.get("roles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mac = match mac_of(document)? {
             Some(mac) => mac,
-            None => made_mac(&[cluster, &fqdn.clone().unwrap_or_default(), &index.to_string()]),
+            None => made_mac(&[cluster, fqdn.as_deref().unwrap_or_default(), &index.to_string()]),
         };
         Ok(Self {
             mac,

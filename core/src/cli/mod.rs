@@ -2,6 +2,7 @@
 
 mod arguments;
 mod demo;
+mod diff;
 mod extensions;
 mod import;
 mod migrate;

@@ -96,11 +96,11 @@ pub(crate) fn contain_plain<T>(call: Call, work: impl FnOnce() -> Result<T, Erro
 }
 
 fn log(call: Call, fault: &Fault) {
-    match fault {
-        Fault::Refused(reason) => {
-            tracing::info!(extension = call.extension, hook = call.method, %reason, "extension refused")
-        }
-        fault => tracing::error!(extension = call.extension, hook = call.method, %fault, "extension failed"),
+    let Call { extension, method, .. } = call;
+    if let Fault::Refused(reason) = fault {
+        tracing::info!(extension, hook = method, %reason, "extension refused");
+    } else {
+        tracing::error!(extension, hook = method, %fault, "extension failed");
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct StageRecord {
     pub(crate) micros: u128,
     /// The change, as RFC 6902 has it.
     pub(crate) patch: json_patch::Patch,
+    /// What the place held before, for showing old values.
+    #[serde(skip)]
+    pub(crate) before: Value,
 }
 
 /// Records stages, or does not: it costs a copy of the data a stage.
@@ -50,9 +53,11 @@ impl Trace {
     ) {
         let (Some(records), Some(before)) = (&mut self.0, before) else { return };
         let mut push = |scope: String, before: Object, after: Object| {
-            let patch = json_patch::diff(&Value::Object(before), &Value::Object(after));
+            let (before, after) = (Value::Object(before), Value::Object(after));
+            let patch = json_patch::diff(&before, &after);
             if !patch.0.is_empty() {
-                records.push(StageRecord { extension, pipeline, scope, micros: took.as_micros(), patch });
+                let micros = took.as_micros();
+                records.push(StageRecord { extension, pipeline, scope, micros, patch, before });
             }
         };
         push("common".to_owned(), before.common, after.common.clone());

@@ -90,10 +90,12 @@ impl TestServer {
     /// When it cannot start.
     pub async fn start(database_url: Option<String>, settings: &str) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
-        let mut settings = Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
+        let mut settings =
+            Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
         settings.state_dir = dir.path().to_owned();
         settings.database_url = database_url.or(settings.database_url);
-        let booted = async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(Clock::system())) };
+        let booted =
+            async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(Clock::system())) };
         let Assembled { server, api } =
             booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));
         Self { server, api, dir }

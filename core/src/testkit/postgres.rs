@@ -23,7 +23,8 @@ pub(super) fn new_database() -> Result<String, String> {
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
         admin.close().await
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(created).map_err(|error| format!("a database cannot be made: {error}"))?;
     let (before, parameters) = server.split_once('?').map_or((server.as_str(), ""), |(before, after)| (before, after));
     let (base, _) = before.rsplit_once('/').ok_or_else(|| format!("{server} names no database"))?;
@@ -56,7 +57,7 @@ impl Cluster {
             "set -e; cd '{dir}'; '{bin}/initdb' -D data -A trust -U rivetgun -E UTF8 --no-sync >initdb.log 2>&1; \
              '{bin}/postgres' -D data -k '{dir}' -c listen_addresses= -c fsync=off -c synchronous_commit=off \
              -c full_page_writes=off -c max_connections=300 >postgres.log 2>&1 </dev/null & \
-             cat >/dev/null; kill -INT $!; wait $!; rm -rf '{dir}'",
+             cat >/dev/null; kill -TERM $!; wait $!; rm -rf '{dir}'",
             dir = dir.display(),
             bin = bin.display()
         );
@@ -64,7 +65,8 @@ impl Cluster {
         if is_root {
             keeper.args(["-u", "postgres", "--", "sh"]);
         }
-        let keeper = keeper.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let keeper =
+            keeper.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let cluster = Self { dir, _keeper: keeper };
         cluster.wait()?;
         Ok(cluster)
@@ -91,6 +93,7 @@ impl Cluster {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "before the test has a runtime")]
 fn run(command: &mut Command) -> io::Result<()> {
     let status = command.status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} failed"))) }
