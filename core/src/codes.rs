@@ -43,3 +43,24 @@ macro_rules! catalogue {
 }
 
 pub(crate) use catalogue;
+
+#[cfg(test)]
+mod tests {
+    use super::error_codes;
+    use std::{collections::BTreeSet, path::Path};
+
+    #[test]
+    fn each_code_stands_once_with_a_page_that_says_what_to_do_and_each_page_has_a_code() {
+        let codes = error_codes();
+        for code in &codes {
+            let title = format!("# {}: {}\n", code.code, code.title);
+            assert!(code.page.starts_with(&title), "the page of {} does not begin with {title:?}", code.code);
+            assert!(code.page.contains("\n## What to do\n"), "{}", code.code);
+        }
+        let known: BTreeSet<String> = codes.iter().map(|code| format!("{}.md", code.code)).collect();
+        assert_eq!(known.len(), codes.len(), "a code stands twice");
+        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
+        let pages = pages.read_dir().expect("the pages").map(|page| page.expect("a page").file_name());
+        assert_eq!(pages.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>(), known);
+    }
+}

@@ -58,6 +58,10 @@ impl ChangeTx {
         Ok(())
     }
 
+    pub(crate) async fn rollback(self) -> Outcome<()> {
+        Ok(self.transaction.rollback().await?)
+    }
+
     /// The domain of the installation, which the queries of nodes need.
     pub(crate) fn domain(&self) -> Arc<str> {
         Arc::clone(&self.server.domain)

@@ -18,6 +18,7 @@ pub(crate) use explain::Trace;
 pub(crate) use local::{Local, LocalSettings};
 pub(crate) use orchestrator::Orchestrator;
 pub(crate) use recover::recover;
+pub(crate) use report::fail;
 pub(crate) use request::{WorkRequest, request};
 pub(crate) use serialize::{NODE_KEYS, Selection, preview};
 

@@ -14,7 +14,7 @@ use crate::{
 };
 use backon::{ExponentialBuilder, Retryable};
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// What an orchestrator has to say about a task.
@@ -59,8 +59,8 @@ pub(crate) async fn deliver(server: &Arc<Server>, task: Uuid, report: Report) {
     }
 }
 
-/// Fails a task before it began: its nodes and its cluster stay as they are.
-pub(super) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<String>, message: String) {
+/// Ends a task in an error. Where it did not begin, its nodes and its cluster stay as they are.
+pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<String>, message: String) {
     let attempt = || async {
         let mut tx = server.change(Tolerance::Unstoppable).await?;
         let Some(found) = store::tasks::find_locked(&*tx, task.uuid).await? else { return Ok(()) };
@@ -70,7 +70,10 @@ pub(super) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<St
                 end(&mut tx, Task { extension, ..found }, TaskStatus::Error, message, json!({})).await?;
             }
             // It began after all: its nodes have to be told.
-            TaskStatus::Running => return apply(server, task.uuid, &Report::failed(message.clone())).await,
+            TaskStatus::Running => {
+                tx.rollback().await?;
+                return apply(server, task.uuid, &Report::failed(message.clone())).await;
+            }
             TaskStatus::Ready | TaskStatus::Error => return Ok(()),
         }
         tx.commit().await
@@ -102,37 +105,31 @@ async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> Outcome<()>
         tracing::debug!(task = %uuid, "a report about a task that is unknown or over");
         return Ok(());
     };
-    let parts = store::tasks::nodes_of(&*tx, task.id).await?;
-    let mut parts: BTreeMap<i64, TaskNode> = parts.into_iter().map(|part| (part.node, part)).collect();
     for (node, said) in &report.nodes {
-        match parts.get_mut(node) {
+        match store::tasks::node_of(&*tx, task.id, *node).await? {
             Some(part) => hear(&mut tx, &task, work, part, said).await?,
             None => tracing::warn!(task = task.id, node, "a report about a node that is not in the task"),
         }
     }
     if let Some(error) = &report.error {
-        for part in parts.values_mut() {
+        for part in store::tasks::nodes_of(&*tx, task.id).await? {
             hear(&mut tx, &task, work, part, &Said::Failed(error.clone())).await?;
         }
     }
-    let total: i64 = parts.values().map(|part| i64::from(part.progress)).sum();
-    let progress = i32::try_from(total / i64::try_from(parts.len().max(1)).unwrap_or(1)).unwrap_or(100);
+    let (progress, open) = store::tasks::tally(&*tx, task.id).await?;
     let task = Task { progress: progress.max(task.progress), ..task };
-    if parts.values().all(|part| is_over(part, work)) {
-        conclude(&mut tx, task, work, parts.values()).await?;
+    if open == 0 {
+        conclude(&mut tx, task, work).await?;
     } else {
         store::tasks::update(&*tx, &task).await?;
     }
     tx.commit().await
 }
 
-fn is_over(part: &TaskNode, work: Work) -> bool {
-    part.status == work.after || part.status == NodeStatus::Error && part.progress == 100
-}
-
 /// Applies what is said about one node, if the node still is where the task brought it.
-async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: &mut TaskNode, said: &Said) -> Outcome<()> {
-    if is_over(part, work) {
+async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: TaskNode, said: &Said) -> Outcome<()> {
+    // Only the end of the work brings a node to 100.
+    if part.progress == 100 {
         return Ok(());
     }
     let (status, progress, message) = match said {
@@ -143,8 +140,8 @@ async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: &mut TaskNode, s
     if (part.status, part.progress) == (status, progress) {
         return Ok(());
     }
-    *part = TaskNode { node: part.node, status, progress, message: message.clone() };
-    store::tasks::update_node(&**tx, task.id, part).await?;
+    let part = TaskNode { node: part.node, status, progress, message: message.clone() };
+    store::tasks::update_node(&**tx, task.id, &part).await?;
     let before = store::nodes::find(&**tx, &tx.domain(), part.node).await?;
     let Some(before) = before.filter(|node| node.status == work.during) else { return Ok(()) };
     if status == work.during {
@@ -161,23 +158,21 @@ async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: &mut TaskNode, s
 }
 
 /// All nodes are done: the task ends, and the cluster shows what came of it.
-async fn conclude<'a>(
-    tx: &mut ChangeTx,
-    task: Task,
-    work: Work,
-    parts: impl Iterator<Item = &'a TaskNode> + Clone,
-) -> Outcome<()> {
+async fn conclude(tx: &mut ChangeTx, task: Task, work: Work) -> Outcome<()> {
+    let parts = store::tasks::nodes_of(&**tx, task.id).await?;
     let cluster = match task.cluster {
         Some(id) => Some(clusters::find_locked(tx, id).await?),
         None => None,
     };
     let name = cluster.as_ref().map_or("", |cluster| &cluster.name);
     let failed: Vec<String> = parts
-        .clone()
+        .iter()
         .filter_map(|part| part.message.as_ref().map(|message| format!("node {}: {message}", part.node)))
         .collect();
-    let result =
-        parts.map(|part| (part.node.to_string(), json!({"status": part.status, "message": part.message}))).collect();
+    let result = parts
+        .into_iter()
+        .map(|part| (part.node.to_string(), json!({"status": part.status, "message": part.message})))
+        .collect();
     let (status, message) = if failed.is_empty() {
         (TaskStatus::Ready, format!("{} of cluster '{name}' is done", work.noun))
     } else {

@@ -10,22 +10,34 @@ use super::{
 };
 use crate::{
     change::{Tolerance, clusters, nodes},
+    contain::panic_text,
     error::{Outcome, Refusal, chain},
     extension::ClusterData,
     model::{Cluster, ClusterStatus, Node, Task, TaskKind, TaskStatus, without_repetition},
     server::Server,
     store,
 };
-use std::sync::Arc;
+use futures_util::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 /// Starts to work on a task that is written down; the server waits for it when it stops.
 pub(super) fn spawn(server: &Arc<Server>, task: Task) {
     let owner = Arc::clone(server);
     server.work.spawn(async move {
-        if let Err(refusal) = work_on(&owner, task.clone()).await {
-            tracing::error!(task = task.id, error = chain(&refusal), "the task could not begin");
-            report::fail(&owner, &task, refusal.extension(), refusal.to_string()).await;
-        }
+        // Caught, since a task that nobody works on any more must not be running for ever.
+        let outcome = AssertUnwindSafe(work_on(&owner, task.clone())).catch_unwind().await;
+        let (extension, message) = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(refusal)) => {
+                tracing::error!(task = task.id, error = chain(&refusal), "the task failed");
+                (refusal.extension(), refusal.to_string())
+            }
+            Err(panic) => {
+                tracing::error!(task = task.id, panic = panic_text(&*panic), "the task failed");
+                (None, "the server failed; its log has more".to_owned())
+            }
+        };
+        report::fail(&owner, &task, extension, message).await;
     });
 }
 

@@ -94,12 +94,17 @@ struct Force {
 }
 
 async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<StatusCode> {
-    let tx = server.change(Tolerance::Strict).await?;
-    let task = store::tasks::find(&*tx, id).await?.ok_or_else(|| Refusal::unknown("task", id))?;
-    if !task.status.is_final() && !force {
-        let refusal = Refusal::Conflict(format!("task {id} is {}; wait until it has ended, or force it", task.status));
-        return Err(refusal.into());
+    let task = find(&server, id).await?;
+    if !task.status.is_final() {
+        if !force {
+            let refusal =
+                Refusal::Conflict(format!("task {id} is {}; wait until it has ended, or force it", task.status));
+            return Err(refusal.into());
+        }
+        // Its nodes must not wait for reports that nobody will hear.
+        deploy::fail(&server, &task, None, "the task was deleted by force".to_owned()).await;
     }
+    let tx = server.change(Tolerance::Strict).await?;
     store::tasks::delete(&*tx, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -154,16 +154,32 @@ pub(crate) async fn nodes_of(connection: &impl ConnectionTrait, task: i64) -> Re
         .order_by_asc(task_node::Column::NodeId)
         .all(connection)
         .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(TaskNode {
-                node: row.node_id,
-                status: stored(row.status.parse())?,
-                progress: row.progress,
-                message: row.message,
-            })
-        })
-        .collect()
+    rows.into_iter().map(part_from_row).collect()
+}
+
+/// The part of one node in a task.
+pub(crate) async fn node_of(
+    connection: &impl ConnectionTrait,
+    task: i64,
+    node: i64,
+) -> Result<Option<TaskNode>, DbErr> {
+    task_node::Entity::find_by_id((task, node)).one(connection).await?.map(part_from_row).transpose()
+}
+
+/// How far a task is: the mean progress of its nodes, and how many of them are not done.
+pub(crate) async fn tally(connection: &impl ConnectionTrait, task: i64) -> Result<(i32, u64), DbErr> {
+    let of_task = task_node::Entity::find().filter(task_node::Column::TaskId.eq(task));
+    let open = of_task.clone().filter(task_node::Column::Progress.lt(100)).count(connection).await?;
+    let sums: Option<(i64, Option<i64>)> = of_task
+        .select_only()
+        .column_as(task_node::Column::NodeId.count(), "nodes")
+        .column_as(task_node::Column::Progress.sum(), "progress")
+        .into_tuple()
+        .one(connection)
+        .await?;
+    let (nodes, progress) = sums.unwrap_or_default();
+    let mean = progress.unwrap_or_default() / nodes.max(1);
+    Ok((i32::try_from(mean).unwrap_or(100), open))
 }
 
 pub(crate) async fn update_node(connection: &impl ConnectionTrait, task: i64, node: &TaskNode) -> Result<(), DbErr> {
@@ -178,6 +194,11 @@ fn task_node_row(task: i64, node: &TaskNode) -> task_node::ActiveModel {
         progress: Set(node.progress),
         message: Set(node.message.clone()),
     }
+}
+
+fn part_from_row(row: task_node::Model) -> Result<TaskNode, DbErr> {
+    let status = stored(row.status.parse())?;
+    Ok(TaskNode { node: row.node_id, status, progress: row.progress, message: row.message })
 }
 
 fn is_unfinished() -> sea_orm::sea_query::SimpleExpr {
