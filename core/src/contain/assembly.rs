@@ -1,31 +1,38 @@
-//! Collects what an extension declares: plain calls, once at boot.
+//! Makes an extension and collects what it declares: plain calls, once at boot.
 
 use super::{Call, Fault, contain_plain};
-use crate::extension::{DynExtension, DynPipeline, UrlEntry};
+use crate::extension::{DynExtension, DynPipeline, Registration, SectionError, UrlEntry};
 use sea_orm_migration::MigrationTrait;
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
-/// What an extension declares.
+/// An extension with what it declares.
 pub(crate) struct Parts {
+    pub(crate) extension: Box<dyn DynExtension>,
+    /// Its settings, or what is wrong with its section.
+    pub(crate) settings: Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>,
     pub(crate) urls: Vec<UrlEntry>,
     pub(crate) migrations: Vec<Arc<dyn MigrationTrait>>,
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
 }
 
-/// Asks an extension for its URLs, migrations and pipelines. The fault carries the method in which it happened.
-pub(crate) fn assemble(extension: &dyn DynExtension) -> Result<Parts, (&'static str, Fault)> {
+/// Makes an extension and asks it for its parts. The fault carries the method in which it happened.
+pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Result<Parts, (&'static str, Fault)> {
+    let name = registration.metadata.name;
+    let extension = contained_call(name, "default", || (registration.make)())?;
     Ok(Parts {
-        urls: declared(extension, "urls", |extension| extension.urls().into_entries())?,
-        migrations: declared(extension, "migrations", |extension| extension.migrations().into_vec())?,
-        pipelines: declared(extension, "pipelines", |extension| extension.pipelines().into_vec())?,
+        settings: contained_call(name, "settings", || extension.settings(section))?,
+        urls: contained_call(name, "urls", || extension.urls().into_entries())?,
+        migrations: contained_call(name, "migrations", || extension.migrations().into_vec())?,
+        pipelines: contained_call(name, "pipelines", || extension.pipelines().into_vec())?,
+        extension,
     })
 }
 
-fn declared<T>(
-    extension: &dyn DynExtension,
+fn contained_call<T>(
+    extension: &'static str,
     method: &'static str,
-    list: impl FnOnce(&dyn DynExtension) -> T,
+    work: impl FnOnce() -> T,
 ) -> Result<T, (&'static str, Fault)> {
-    let call = Call { extension: extension.metadata().name, method, limit: Duration::MAX };
-    contain_plain(call, || Ok(list(extension))).map_err(|fault| (method, fault))
+    let call = Call { extension, method, limit: Duration::MAX };
+    contain_plain(call, || Ok(work())).map_err(|fault| (method, fault))
 }

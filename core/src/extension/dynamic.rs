@@ -1,13 +1,10 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
-use super::{
-    Extension, HookCall, HookContext, Metadata, Migrations, Pipelines, Result, SectionError, Urls, extension_section,
-};
+use super::{Extension, HookCall, HookContext, Migrations, Pipelines, Result, SectionError, Urls, extension_section};
 use futures_util::future::BoxFuture;
 use std::{any::Any, sync::Arc};
 
 pub(crate) trait DynExtension: Send + Sync {
-    fn metadata(&self) -> &'static Metadata;
     fn urls(&self) -> Urls;
     fn migrations(&self) -> Migrations;
     fn pipelines(&self) -> Pipelines;
@@ -19,10 +16,6 @@ pub(crate) trait DynExtension: Send + Sync {
 pub(super) struct Instance<E>(pub(super) E);
 
 impl<E: Extension> DynExtension for Instance<E> {
-    fn metadata(&self) -> &'static Metadata {
-        E::METADATA
-    }
-
     fn urls(&self) -> Urls {
         self.0.urls()
     }

@@ -74,6 +74,18 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(super) fn not_json() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON, with `Content-Type: application/json`")
+    }
+
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
     /// What is ours to mend; the caller learns nothing but the id under which the log has it.
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log has more under the request id")
@@ -158,7 +170,7 @@ impl From<DbErr> for Problem {
             }
             DatabaseFault::Unavailable => {
                 tracing::warn!(error = chain(&error), "the database is busy or out of reach");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy or out of reach; try again")
+                Self::unavailable("the database is busy or out of reach; try again")
             }
             DatabaseFault::Defect => {
                 tracing::error!(error = chain(&error), "the database failed");

@@ -6,7 +6,7 @@ use crate::error::{Mistake, Refusal, pointer_of};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
-    http::{StatusCode, header, request::Parts},
+    http::{header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -24,8 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-            let detail = "the body must be JSON, with `Content-Type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).into_response());
+            return Err(Problem::not_json().into_response());
         }
         let body = Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
             Problem::new(rejection.status(), rejection.body_text()).into_response()
@@ -135,7 +134,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
                 .await
                 .map_err(|rejection| Problem::bad_request(rejection.body_text()).into_response())?;
         let text = params.get("id").map(String::as_str).unwrap_or_default();
-        let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("`{text}` is not an id")).into_response();
+        let unknown = || Problem::not_found(format!("`{text}` is not an id")).into_response();
         text.parse().map(Self).map_err(|_| unknown())
     }
 }

@@ -5,7 +5,7 @@ use crate::{codes::error_codes, server::Server, store};
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::header,
     response::IntoResponse,
     routing::get,
 };
@@ -27,7 +27,7 @@ async fn live() -> &'static str {
 /// Ready is who can read from the database and is not about to stop.
 async fn ready(State(server): App) -> Answer<&'static str> {
     if server.stopping.is_cancelled() {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));
+        return Err(Problem::unavailable("the server is stopping"));
     }
     store::tasks::count_unfinished(server.store.reader()).await?;
     Ok("ready\n")
@@ -49,6 +49,6 @@ async fn info(State(server): App) -> Json<Value> {
 
 async fn error_page(Path(code): Path<String>) -> Answer<impl IntoResponse> {
     let found = error_codes().into_iter().find(|known| known.code.eq_ignore_ascii_case(&code));
-    let found = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no error code {code}")))?;
+    let found = found.ok_or_else(|| Problem::not_found(format!("there is no error code {code}")))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], found.page))
 }

@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Router,
     extract::{FromRequestParts, Request},
-    http::{StatusCode, Uri, request::Parts, uri::PathAndQuery},
+    http::{Uri, request::Parts, uri::PathAndQuery},
     response::{IntoResponse, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -145,7 +145,7 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
     let found = table.find(came.path(), &slashed);
     let found = found.and_then(|(url, path)| Some((url, inner_uri(&url.inner_path(path)?, came.query())?)));
     let Some((url, inner)) = found else {
-        return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_response();
+        return Problem::not_found("there is nothing at this path").into_response();
     };
     let name = url.owner.metadata.name;
     let scope = url.owner.scope(&server.domain, server.clock.now());

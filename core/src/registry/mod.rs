@@ -7,7 +7,9 @@ pub(crate) use problem::{BootProblem, BootProblems};
 
 use crate::{
     contain::{self, Parts},
-    extension::{Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, UrlEntry},
+    extension::{
+        Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, SectionError, UrlEntry,
+    },
     model::Cluster,
     store::Migrator,
 };
@@ -127,23 +129,12 @@ impl Registry {
 impl Loaded {
     fn of(registration: &Registration, sections: &Sections<'_>) -> Result<Self, Vec<BootProblem>> {
         let metadata = registration.metadata;
-        let extension = (registration.make)();
-        let mut problems = Vec::new();
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
-        let mut wrong = |errors: Vec<crate::extension::SectionError>| {
-            problems.extend(errors.into_iter().map(|error| BootProblem::Settings {
-                file: sections.file.map(str::to_owned),
-                key: format!("extensions.{}.{}", metadata.name, error.key),
-                detail: error.detail,
-            }));
-        };
-        let containment = Containment::take_from(&mut section).map_err(&mut wrong).unwrap_or_default();
-        let settings = extension.settings(section).map_err(&mut wrong).unwrap_or_else(|()| Arc::new(()));
-        let parts = contain::assemble(&*extension).map_err(|(method, fault)| {
-            problems.push(BootProblem::Declaration { metadata, method, fault: fault.to_string() });
-        });
-        match parts {
-            Ok(Parts { urls, migrations, pipelines }) if problems.is_empty() => Ok(Self {
+        let containment = Containment::take_from(&mut section);
+        let Parts { extension, settings, urls, migrations, pipelines } = contain::assemble(registration, section)
+            .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
+        match (containment, settings) {
+            (Ok(containment), Ok(settings)) => Ok(Self {
                 metadata,
                 extension,
                 urls,
@@ -154,7 +145,15 @@ impl Loaded {
                 hook_timeout: containment.hook_timeout(sections.hook_timeout),
                 health: Mutex::new(Health { status: ExtensionStatus::Running, reason: None }),
             }),
-            _ => Err(problems),
+            (containment, settings) => {
+                let errors = containment.err().into_iter().chain(settings.err()).flatten();
+                let problem = |error: SectionError| BootProblem::Settings {
+                    file: sections.file.map(str::to_owned),
+                    key: format!("extensions.{}.{}", metadata.name, error.key),
+                    detail: error.detail,
+                };
+                Err(errors.map(problem).collect())
+            }
         }
     }
 
