@@ -131,7 +131,7 @@ pub(crate) async fn leave(tx: &mut ChangeTx, cluster: &Cluster, before: &Node) -
 
 async fn by_id(tx: &ChangeTx, ids: &[i64]) -> Outcome<BTreeMap<i64, Node>> {
     let domain = tx.domain();
-    let found = store::nodes::find_all(&**tx, &domain, ids).await?;
+    let found = store::nodes::find_all_locked(&**tx, &domain, ids).await?;
     Ok(found.into_iter().map(|node| (node.id, node)).collect())
 }
 

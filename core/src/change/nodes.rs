@@ -193,7 +193,7 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
 /// Deletes nodes. The task has ended already.
 pub(crate) async fn delete(tx: &mut ChangeTx, ids: &[i64]) -> Outcome<Task> {
     let domain = tx.domain();
-    let nodes = store::nodes::find_all(&**tx, &domain, ids).await?;
+    let nodes = store::nodes::find_all_locked(&**tx, &domain, ids).await?;
     if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
         return Err(Refusal::unknown("node", unknown));
     }
@@ -262,7 +262,7 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Node, after: &Node) -> Outc
 }
 
 pub(crate) async fn find(tx: &ChangeTx, id: i64) -> Outcome<Node> {
-    store::nodes::find(&**tx, &tx.server.domain, id).await?.ok_or_else(|| Refusal::unknown("node", id))
+    store::nodes::find_locked(&**tx, &tx.server.domain, id).await?.ok_or_else(|| Refusal::unknown("node", id))
 }
 
 async fn find_reporting(tx: &ChangeTx, discovery: &Discovery) -> Outcome<Node> {

@@ -142,7 +142,7 @@ async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: TaskNode, said: 
     }
     let part = TaskNode { node: part.node, status, progress, message: message.clone() };
     store::tasks::update_node(&**tx, task.id, &part).await?;
-    let before = store::nodes::find(&**tx, &tx.domain(), part.node).await?;
+    let before = store::nodes::find_locked(&**tx, &tx.domain(), part.node).await?;
     let Some(before) = before.filter(|node| node.status == work.during) else { return Ok(()) };
     if status == work.during {
         return Ok(store::nodes::set_progress(&**tx, before.id, progress).await?);

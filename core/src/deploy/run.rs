@@ -45,29 +45,35 @@ async fn work_on(server: &Arc<Server>, task: Task) -> Outcome<()> {
     let (Some(work), Some(cluster)) = (Work::of(task.name), task.cluster) else {
         return Err(Refusal::malformed("the cluster of the task is gone"));
     };
-    let ids = store::tasks::nodes_of(server.store.reader(), task.id).await?.iter().map(|part| part.node).collect();
-    let source = Source::read(server, cluster, work.data, &Selection::These(ids)).await?;
-    let nodes = source.nodes.clone();
+    let parts = store::tasks::nodes_of(server.store.reader(), task.id).await?;
+    let ids: Vec<i64> = parts.into_iter().map(|part| part.node).collect();
+    let source = Source::read(server, cluster, work.data, &Selection::These(ids.clone())).await?;
     let generated = source.generate(work.data);
     let processed = pipelines::run(server, work.data, generated, &mut Trace::off()).await?;
     let data = source.customise(processed);
     if task.dry_run {
-        let count = nodes.len();
+        let count = ids.len();
         let message = format!("dry run: data of {count} node{} made, nothing sent", if count == 1 { "" } else { "s" });
         return report::finish_dry_run(server, &task, message).await;
     }
-    let Some((task, nodes)) = begin(server, &task, work, nodes).await? else { return Ok(()) };
+    let Some((task, nodes)) = begin(server, &task, work, &ids).await? else { return Ok(()) };
     dispatch(server, task, work, nodes, data).await
 }
 
 /// Writes down that the work begins: from here on the statuses of the nodes tell of it. `None` when the task has ended
 /// in the meantime.
-async fn begin(server: &Arc<Server>, task: &Task, work: Work, nodes: Vec<Node>) -> Outcome<Option<(Task, Vec<Node>)>> {
+async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Outcome<Option<(Task, Vec<Node>)>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let locked = store::tasks::find_locked(&*tx, task.uuid).await?;
     let Some(task) = locked.filter(|task| task.status == TaskStatus::Pending) else { return Ok(None) };
     let task = Task { status: TaskStatus::Running, ..task };
     store::tasks::update(&*tx, &task).await?;
+    // Read again: since the data were made, people may have changed what is not theirs to overwrite.
+    let mut nodes = store::nodes::find_all_locked(&*tx, &server.domain, ids).await?;
+    nodes.retain(|node| node.cluster == task.cluster);
+    if nodes.len() != ids.len() {
+        return Err(Refusal::Conflict("nodes left the cluster before the work on them began".to_owned()));
+    }
     let mut begun = Vec::with_capacity(nodes.len());
     for before in nodes {
         let mut after = before.clone();

@@ -81,12 +81,27 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, domain: &str, id: i6
     node::Entity::find_by_id(id).one(connection).await?.map(|row| from_row(domain, row)).transpose()
 }
 
-/// The nodes with these ids, in the order of their ids; unknown ids are left out.
-pub(crate) async fn find_all(connection: &impl ConnectionTrait, domain: &str, ids: &[i64]) -> Result<Vec<Node>, DbErr> {
+/// Reads a node and keeps others from changing it until the transaction ends.
+pub(crate) async fn find_locked(
+    connection: &impl ConnectionTrait,
+    domain: &str,
+    id: i64,
+) -> Result<Option<Node>, DbErr> {
+    node::Entity::find_by_id(id).lock_exclusive().one(connection).await?.map(|row| from_row(domain, row)).transpose()
+}
+
+/// The nodes with these ids, in the order of their ids; unknown ids are left out. Nobody else changes them until the
+/// transaction ends.
+pub(crate) async fn find_all_locked(
+    connection: &impl ConnectionTrait,
+    domain: &str,
+    ids: &[i64],
+) -> Result<Vec<Node>, DbErr> {
     let mut nodes = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS_A_STATEMENT) {
-        let rows = node::Entity::find().filter(node::Column::Id.is_in(ids.iter().copied())).all(connection).await?;
-        for row in rows {
+        let these = node::Entity::find().filter(node::Column::Id.is_in(ids.iter().copied()));
+        // Locked in one order by everybody, so that nobody waits in a circle.
+        for row in these.order_by_asc(node::Column::Id).lock_exclusive().all(connection).await? {
             nodes.push(from_row(domain, row)?);
         }
     }
