@@ -2,4 +2,23 @@
 
 rivetgun::link_extensions!();
 
+// What several areas use: extensions that misbehave on demand, the binary, small words.
+mod common;
+mod probe;
+mod process;
+mod stages;
+mod urls_of_probe;
+
+mod bad_input;
+mod boundaries;
+mod cli;
+mod clusters;
+mod enabling;
+mod hooks;
+mod import;
+mod linking;
 mod nodes;
+mod pipelines;
+mod recovery;
+mod urls;
+mod work;

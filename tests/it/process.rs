@@ -1,0 +1,167 @@
+//! The binary as operators run it: commands that end, and servers that somebody ends.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// How long anything that is waited for may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    /// The command, which ended with this code; an error must be told as one.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(!self.stderr.contains("panicked at"), "{}", self.stderr);
+        if code == 1 {
+            assert!(self.stderr.contains("error:"), "{self:?}");
+        }
+        self
+    }
+
+    /// Whether all of these are in what it said on standard error.
+    #[track_caller]
+    pub(crate) fn tells(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.stderr.contains(part), "{part:?} is not in: {}", self.stderr);
+        }
+    }
+}
+
+/// The binary with an empty environment but `PATH`, in a directory of its own.
+pub(crate) fn rivetgun(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rivetgun"));
+    command.current_dir(dir).stdin(Stdio::null()).env_clear();
+    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// Runs a command to its end, with the state directory `state` in `dir`.
+pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Finished {
+    finish(rivetgun(dir).args(["--state-dir", "state"]).args(arguments))
+}
+
+/// Runs a command to its end.
+#[expect(clippy::disallowed_methods, reason = "a test may wait for a command")]
+pub(crate) fn finish(command: &mut Command) -> Finished {
+    let output = command.output().expect("the binary runs");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Finished { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// The URL of the SQLite file that commands of [`run`] use.
+pub(crate) fn database_of(dir: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", dir.join("state/rivetgun.sqlite").display())
+}
+
+/// Waits until something is there.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "in vain waited for {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A server that listens. It is killed when this is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    address: String,
+    log: PathBuf,
+}
+
+impl Serving {
+    /// Starts `serve` on a port that is free, with the state directory `state` in `dir`, and waits until it listens.
+    pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = rivetgun(dir);
+        command.args(["--state-dir", "state"]).args(arguments).args(["serve", "--listen", "127.0.0.1:0"]);
+        Self::of(command, dir)
+    }
+
+    /// Starts a command that serves.
+    pub(crate) fn of(mut command: Command, dir: &Path) -> Self {
+        let log = dir.join("serve.log");
+        let file = File::options().create(true).append(true).open(&log).expect("the log can be written");
+        let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the binary runs");
+        let stdout = child.stdout.take().expect("its output is piped");
+        let (say, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            drop(BufReader::new(stdout).read_line(&mut line));
+            drop(say.send(line));
+        });
+        let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
+        let serving = Self { child, address: line.trim().replace("listening on http://", ""), log };
+        assert!(line.starts_with("listening on http://127.0.0.1:"), "{line:?}: {}", serving.log());
+        serving
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a request below `/api/v1`, and gives back the body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        // HTTP/1.0: the answer ends with the connection.
+        let head = format!("{method} /api/v1{path} HTTP/1.0\r\nHost: {}\r\n", self.address);
+        let head = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let mut answer = String::new();
+        let mut stream = TcpStream::connect(&self.address).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("the server reads");
+        stream.read_to_string(&mut answer).expect("the server answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert_eq!(head.split(' ').nth(1), Some(status.to_string().as_str()), "{method} {path}: {answer}");
+        if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("the body is JSON") }
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Asks it to end, and waits for that.
+    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
+        let status = wait_for("the end of the server", || self.child.try_wait().expect("it can be waited for"));
+        (status, start.elapsed())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
