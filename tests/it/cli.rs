@@ -86,13 +86,16 @@ fn what_is_wrong_with_the_sections_of_extensions_is_told_all_at_once() {
 fn a_database_that_cannot_be_opened_is_told_without_its_password() {
     let dir = dir();
     let folder = format!("sqlite://{}?mode=rwc", dir.path().display());
-    fs::write(dir.path().join("text.sqlite"), "this is no database, it is a long enough text".repeat(100)).expect("a file");
+    fs::write(dir.path().join("text.sqlite"), "this is no database, it is a long enough text".repeat(100))
+        .expect("a file");
     let text = format!("sqlite://{}", dir.path().join("text.sqlite").display());
     for url in [
         "sqlite:///there/is/no/such/folder/x.sqlite?mode=rwc",
         &folder,
         &text,
         "postgres://somebody:hunter2@127.0.0.1:1/rivetgun",
+        "postgres://somebody:hunter2@127.0.0.1:nonsense/rivetgun",
+        "postgres://somebody:hunter2@/rivetgun?nonsense=1&host=127.0.0.1&port=1",
         "nonsense",
         "",
     ] {
@@ -107,8 +110,18 @@ fn a_database_that_cannot_be_opened_is_told_without_its_password() {
 #[test]
 fn a_database_of_a_kind_that_is_not_known_is_told_without_its_password() {
     let dir = dir();
-    let finished = run(dir.path(), &["--database-url", "mysql://somebody:hunter2@127.0.0.1/x", "migrate", "up"]).expect(1);
-    finished.tells(&["RG02", "mysql", "somebody"]);
+    let finished =
+        run(dir.path(), &["--database-url", "mysql://somebody:hunter2@127.0.0.1/x", "migrate", "up"]).expect(1);
+    finished.tells(&["RG02", "mysql"]);
+    assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_password_among_the_parameters_of_a_database_url_is_not_told_either() {
+    let dir = dir();
+    let url = "postgres://127.0.0.1:1/rivetgun?user=somebody&password=hunter2";
+    let finished = run(dir.path(), &["--database-url", url, "migrate", "up"]).expect(1);
+    finished.tells(&["RG0202", "127.0.0.1"]);
     assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
 }
 
@@ -219,7 +232,9 @@ fn flags_stand_over_the_environment_and_the_environment_over_the_file() {
     status(rivetgun(dir.path()).args(["--config", "settings.toml"]));
     status(rivetgun(dir.path()).env("RIVETGUN_CONFIG", "settings.toml").env("RIVETGUN_STATE_DIR", "of-environment"));
     status(rivetgun(dir.path()).env("RIVETGUN_STATE_DIR", "not-this").args(["--state-dir", "of-flag"]));
-    status(rivetgun(dir.path()).env("RIVETGUN_STATE_DIR", "other").env("RIVETGUN_DATABASE_URL", "sqlite://x.db?mode=rwc"));
+    status(
+        rivetgun(dir.path()).env("RIVETGUN_STATE_DIR", "other").env("RIVETGUN_DATABASE_URL", "sqlite://x.db?mode=rwc"),
+    );
     for state_dir in ["of-file", "of-environment", "of-flag"] {
         assert!(dir.path().join(state_dir).join("rivetgun.sqlite").exists(), "{state_dir}");
     }

@@ -13,7 +13,9 @@ fn a_cluster_is_made_of_the_default_release() {
             assert!(releases[0].get(field).is_some(), "{field}");
         }
         let cluster = server.create_cluster("one").await;
-        for field in ["id", "name", "status", "release", "orchestrator", "is_customized", "extensions", "changes", "created_at"] {
+        for field in
+            ["id", "name", "status", "release", "orchestrator", "is_customized", "extensions", "changes", "created_at"]
+        {
             assert!(cluster.get(field).is_some(), "{field}");
         }
         assert_eq!((&cluster["status"], &cluster["orchestrator"]), (&json!("new"), &json!("local")));
@@ -58,7 +60,8 @@ fn a_cluster_that_cannot_be_is_refused_and_nothing_is_written() {
 fn a_cluster_is_made_with_attributes_and_nodes_and_changed() {
     on_both_databases("", async |server| {
         let nodes = [server.discover(&mac(1)).await["id"].clone(), server.discover(&mac(2)).await["id"].clone()];
-        let wanted = json!({"name": "é 🦀", "attributes": {"a": [1, null]}, "orchestrator": "local", "nodes": [nodes[0]]});
+        let wanted =
+            json!({"name": "é 🦀", "attributes": {"a": [1, null]}, "orchestrator": "local", "nodes": [nodes[0]]});
         let cluster = server.post("/clusters", wanted).await.expect(201);
         let path = format!("/clusters/{}", cluster["id"]);
         assert_eq!(cluster["changes"], json!(["attributes", "nodes"]));

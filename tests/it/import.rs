@@ -109,7 +109,11 @@ fn documents_that_do_not_fit_together_are_refused_and_nothing_is_written() {
     let first = file(&dir, "first.yaml", "fqdn: a.example.org\nmac: '02:00:00:00:00:01'\n");
     let same_mac = file(&dir, "same-mac.yaml", "fqdn: b.example.org\nmac: '02:00:00:00:00:01'\n");
     let same_host = file(&dir, "same-host.yaml", "fqdn: a.example.org\nmac: '02:00:00:00:00:02'\n");
-    import(&dir, &[&first, &same_mac], "c").expect(1).tells(&["same-mac.yaml", "02:00:00:00:00:01", "nothing was imported"]);
+    import(&dir, &[&first, &same_mac], "c").expect(1).tells(&[
+        "same-mac.yaml",
+        "02:00:00:00:00:01",
+        "nothing was imported",
+    ]);
     import(&dir, &[&first, &same_host], "c").expect(1).tells(&["same-host.yaml", "duplicate hostname"]);
     import(&dir, &[&first, &first], "c").expect(1).tells(&["first.yaml"]);
     import(&dir, &[&first], "").expect(1).tells(&["1 to 100 characters"]);
@@ -130,7 +134,8 @@ fn what_rivetgun_needs_to_know_is_found_in_the_document() {
     let with_mac = "fqdn: a.example.org\nuser_node_name: A\nroles: [ceph, compute]\nsame: {x: 1}\nother: 1
 network_scheme:\n  interfaces:\n    eth0: {mac: ''}\n    eth1: {mac: '02:AA:00:00:00:01'}
   endpoints:\n    br-fw-admin:\n      IP: [10.20.0.7/24]\n";
-    let without = "fqdn: b.example.org\nsame: {x: 1}\nother: 2\nkey: first\nkey: last\nyes_no: yes\noctal: 0644\nnothing: ~
+    let without =
+        "fqdn: b.example.org\nsame: {x: 1}\nother: 2\nkey: first\nkey: last\nyes_no: yes\noctal: 0644\nnothing: ~
 date: 2001-01-01\nlarge: 18446744073709551615\nanchor: &a {y: 1}\nalias: *a\ninterfaces: [{mac_address: null}]\n";
     let (first, second) = (file(&dir, "1.yaml", with_mac), file(&dir, "2.yaml", without));
     import(&dir, &[&first, &second], "c").expect(0);

@@ -6,10 +6,12 @@ rivetgun::link_extensions!();
 mod common;
 mod probe;
 mod process;
+mod routes;
 mod stages;
 mod urls_of_probe;
 
 mod bad_input;
+mod bad_paths;
 mod boundaries;
 mod cli;
 mod clusters;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 #[test]
 fn a_mac_is_known_once_whichever_interface_it_belongs_to() {
     on_both_databases("", async |server| {
-        let body = json!({"mac": "64:C3:54:54:D2:66", "meta": {"interfaces": [{"mac": "64:c3:54:54:d2:67"}, {"mac": ""}]}});
+        let body =
+            json!({"mac": "64:C3:54:54:D2:66", "meta": {"interfaces": [{"mac": "64:c3:54:54:d2:67"}, {"mac": ""}]}});
         let node = server.post("/nodes", body.clone()).await.expect(201);
         assert_eq!(node["mac"], "64:c3:54:54:d2:66");
         assert_eq!(node["hostname"], format!("node-{}", node["id"]));
@@ -32,7 +33,10 @@ fn a_new_node_has_every_field_of_the_api() {
         found.sort_unstable();
         assert_eq!(found, expected);
         assert_eq!(node["fqdn"], format!("node-{}.internal", node["id"]));
-        assert_eq!((&node["status"], &node["online"], &node["cluster"]), (&json!("discover"), &json!(true), &Value::Null));
+        assert_eq!(
+            (&node["status"], &node["online"], &node["cluster"]),
+            (&json!("discover"), &json!(true), &Value::Null)
+        );
         assert!(contains(&node["timestamp"], "T"));
         assert_eq!(server.get(&format!("/nodes/{}", node["id"])).await.expect(200), node);
         let unnamed = server.discover("02:00:00:00:ab:cd").await;
@@ -146,7 +150,8 @@ fn hardware_is_taken_only_while_nothing_was_done_to_the_node() {
     on_both_databases("", async |server| {
         let (cluster, nodes) = cluster_with_nodes(&server, "c", 1).await;
         let path = format!("/nodes/{}", nodes[0]);
-        let report = |size: u64| json!({"id": nodes[0], "meta": {"disks": [{"size": size}], "memory": {"total": size}}});
+        let report =
+            |size: u64| json!({"id": nodes[0], "meta": {"disks": [{"size": size}], "memory": {"total": size}}});
         let disks = async || server.get(&path).await.expect(200)["meta"]["disks"].clone();
         server.put("/nodes/agent", report(1)).await.expect(200);
         assert_eq!(disks().await, json!([{"size": 1}]));

@@ -24,7 +24,10 @@ fn data_are_split_and_the_keys_of_rivetgun_filled_in() {
         let first = &data["nodes"][nodes[0].to_string()];
         assert_eq!((&first["uid"], &first["shared"], &first["roles"]), (&json!("77"), &json!({"y": 2}), &json!(["a"])));
         let second = &data["nodes"][nodes[1].to_string()];
-        assert_eq!((&second["uid"], &second["hostname"]), (&json!(nodes[1].to_string()), &json!(format!("node-{}", nodes[1]))));
+        assert_eq!(
+            (&second["uid"], &second["hostname"]),
+            (&json!(nodes[1].to_string()), &json!(format!("node-{}", nodes[1])))
+        );
         for key in ["uid", "name", "hostname", "fqdn", "mac", "roles"] {
             assert!(first.get(key).is_some() && second.get(key).is_some(), "{key}");
         }
@@ -50,7 +53,8 @@ fn the_merged_list_is_what_merging_the_split_data_gives() {
             let expected: Vec<Value> =
                 nodes.iter().map(|id| merge(&split["common"], &split["nodes"][id.to_string()])).collect();
             assert_eq!(merged, json!(expected), "{kind}");
-            let some = defaults(&server, &cluster, kind, &format!("?merged=true&nodes={},{}", nodes[2], nodes[0])).await;
+            let some =
+                defaults(&server, &cluster, kind, &format!("?merged=true&nodes={},{}", nodes[2], nodes[0])).await;
             assert_eq!(some, json!([expected[0], expected[2]]), "{kind}");
         }
         let empty = server.create_cluster("empty").await["id"].clone();
@@ -83,7 +87,10 @@ fn stages_run_in_the_total_order_and_get_what_was_prepared_once() {
         for id in &nodes {
             let document = &data["nodes"][id.to_string()];
             assert_eq!(document["node_trail"], json!(["probe/Mark", "probe/Second"]));
-            assert_eq!(document["prepared_number"], data["common"]["prepared"]["number"], "prepared once for all nodes");
+            assert_eq!(
+                document["prepared_number"], data["common"]["prepared"]["number"],
+                "prepared once for all nodes"
+            );
             assert_eq!(document["own_name"], document["name"]);
         }
         let again = defaults(&server, &cluster, "deployment", "").await;
@@ -131,7 +138,11 @@ fn what_a_person_typed_is_laid_over_what_pipelines_made() {
         for id in &nodes {
             let document = &sent[id.to_string()];
             assert_eq!(document["typed"], "by a person");
-            assert_eq!(document["witness"], json!({"documents": others, "listed": others, "more": 1}), "no stage saw it");
+            assert_eq!(
+                document["witness"],
+                json!({"documents": others, "listed": others, "more": 1}),
+                "no stage saw it"
+            );
         }
         let replaced = &sent[nodes[1].to_string()];
         assert_eq!((&replaced["mine"], &replaced["typed_for_node"]), (&json!(true), &json!("by a person")));
@@ -150,7 +161,8 @@ fn customisations_of_the_two_kinds_are_apart_and_a_wrong_one_is_refused() {
         let (cluster, nodes) = cluster_with_nodes(&server, "c", 1).await;
         let (_, strangers) = cluster_with_nodes(&server, "other", 1).await;
         let path = |kind: &str| format!("/clusters/{cluster}/orchestrator/{kind}");
-        let is_customized = async || server.get(&format!("/clusters/{cluster}")).await.expect(200)["is_customized"].clone();
+        let is_customized =
+            async || server.get(&format!("/clusters/{cluster}")).await.expect(200)["is_customized"].clone();
         let of_node = json!({"common": {}, "nodes": {nodes[0].to_string(): {}}});
         server.put(&path("provisioning"), of_node.clone()).await.expect(200);
         server.put(&path("deployment"), json!({"common": {"a": 1}})).await.expect(200);
@@ -204,7 +216,11 @@ fn a_failing_stage_stops_the_task_before_anything_was_sent_or_changed() {
             let (nodes, path) = (server.get("/nodes").await.expect(200), format!("/clusters/{cluster}"));
             let cluster_before = server.get(&path).await.expect(200);
             let task = work_on(&server, &cluster, "provision").await;
-            assert_eq!((&task["status"], &task["extension"]), (&json!("error"), &json!("probe")), "{stage} {how}: {task}");
+            assert_eq!(
+                (&task["status"], &task["extension"]),
+                (&json!("error"), &json!("probe")),
+                "{stage} {how}: {task}"
+            );
             for part in ["Mark", stage, detail] {
                 assert!(contains(&task["message"], part), "{part} in {task}");
             }
@@ -228,7 +244,10 @@ fn the_document_of_one_node_can_fail_the_whole_task() {
         enable(&server, &cluster, &["probe"]).await;
         work_on(&server, &cluster, "provision").await;
         assign(&server, &cluster, &nodes, &["a"]).await;
-        server.put(&format!("/nodes/{}", nodes[1]), json!({"name": "process_deployment_for_node: panic"})).await.expect(200);
+        server
+            .put(&format!("/nodes/{}", nodes[1]), json!({"name": "process_deployment_for_node: panic"}))
+            .await
+            .expect(200);
         let before = server.get("/nodes").await.expect(200);
         let task = work_on(&server, &cluster, "deploy").await;
         assert_eq!((&task["status"], &task["extension"]), (&json!("error"), &json!("probe")));
@@ -260,7 +279,11 @@ fn a_dry_run_does_all_but_the_dispatch() {
 
         server.put(&format!("/clusters/{cluster}"), json!({"name": "process_deployment: panic"})).await.expect(200);
         let task = work_on(&server, &cluster, "deploy?dry_run=true").await;
-        assert_eq!((&task["status"], &task["extension"]), (&json!("error"), &json!("probe")), "a dry run finds the fault");
+        assert_eq!(
+            (&task["status"], &task["extension"]),
+            (&json!("error"), &json!("probe")),
+            "a dry run finds the fault"
+        );
     });
 }
 

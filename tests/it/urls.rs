@@ -128,7 +128,7 @@ fn what_axum_rejects_is_a_problem() {
         server.get("/probe/query?a=x").await.expect(400);
         let post = async |body: &str| server.request(Method::POST, "/probe/body", Some(body.to_owned())).await;
         assert_eq!(post("{\"text\": \"t\"}").await.expect(201), json!({"text": "t"}));
-        for (body, pointer) in [("{\"text\": 7}", "/text"), ("{\"text\": \"\", \"more\": 1}", "/more"), ("[7]", "/0")] {
+        for (body, pointer) in [("{\"text\": 7}", "/text"), ("{\"text\": \"\", \"more\": 1}", "/more"), ("[7]", "")] {
             let problem = post(body).await.expect(400);
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
         }

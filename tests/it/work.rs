@@ -36,13 +36,29 @@ fn statuses_roles_and_progress_follow_the_work() {
         let status = async || server.get(&format!("/clusters/{cluster}")).await.expect(200)["status"].clone();
         let answer = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await;
         let pending = answer.expect(202);
-        for field in ["id", "uuid", "cluster", "name", "status", "progress", "message", "result", "parent_id", "subtasks",
-            "dry_run", "time_start", "time_end"] {
+        for field in [
+            "id",
+            "uuid",
+            "cluster",
+            "name",
+            "status",
+            "progress",
+            "message",
+            "result",
+            "parent_id",
+            "subtasks",
+            "dry_run",
+            "time_start",
+            "time_end",
+        ] {
             assert!(pending.get(field).is_some(), "{field}");
         }
         assert_eq!((&pending["name"], &pending["cluster"]), (&json!("provision"), &cluster));
         let task = server.ended(&pending).await;
-        assert_eq!((&task["status"], &task["progress"], &task["uuid"]), (&json!("ready"), &json!(100), &pending["uuid"]));
+        assert_eq!(
+            (&task["status"], &task["progress"], &task["uuid"]),
+            (&json!("ready"), &json!(100), &pending["uuid"])
+        );
         assert!(task["time_end"].is_string() && contains(&task["message"], "'c' is done"), "{task}");
         assert_eq!(task["result"][nodes[0].to_string()]["status"], "provisioned");
         assert_eq!(status().await, "partially_deployed");
@@ -55,7 +71,10 @@ fn statuses_roles_and_progress_follow_the_work() {
         let path = format!("/clusters/{cluster}/deploy?nodes={}", nodes[0]);
         let task = server.put(&path, Value::Null).await.expect(202);
         assert_eq!(server.ended(&task).await["name"], "deployment");
-        assert_eq!((node(&nodes[0]).await["status"].clone(), node(&nodes[1]).await["status"].clone()), (json!("ready"), json!("provisioned")));
+        assert_eq!(
+            (node(&nodes[0]).await["status"].clone(), node(&nodes[1]).await["status"].clone()),
+            (json!("ready"), json!("provisioned"))
+        );
         assert_eq!(status().await, "partially_deployed");
         work_on(&server, &cluster, "deploy").await;
         assert_eq!(status().await, "operational");
@@ -136,8 +155,10 @@ fn a_command_gets_its_document_and_its_output_is_the_log() {
 #[test]
 fn a_node_whose_command_fails_tells_why_and_can_be_worked_on_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let provision = r#"test "$RIVETGUN_NODE_NAME" = good || { echo first >&2; echo "no disk" >&2; echo later; exit 3; }"#;
-    let deploy = r#"case "$RIVETGUN_NODE_NAME" in signal) kill -9 $$;; silent) exit 7;; missing) there-is-no-such;; esac"#;
+    let provision =
+        r#"test "$RIVETGUN_NODE_NAME" = good || { echo first >&2; echo "no disk" >&2; echo later; exit 3; }"#;
+    let deploy =
+        r#"case "$RIVETGUN_NODE_NAME" in signal) kill -9 $$;; silent) exit 7;; missing) there-is-no-such;; esac"#;
     on_both_databases(&commands(&dir, provision, deploy, 60), async |server| {
         let cluster = server.create_cluster("c").await["id"].clone();
         let (good, bad) = (node_named(&server, 1, "good").await, node_named(&server, 2, "bad").await);
@@ -245,7 +266,9 @@ fn while_a_task_runs_its_cluster_is_not_touched() {
         assert!(running["progress"].as_i64().is_some_and(|progress| (20..40).contains(&progress)), "{running}");
         assert_eq!(each(&server.get("/tasks?status=running").await.expect(200), "id"), [&task["id"]]);
         assert_eq!(server.get(&format!("/clusters/{cluster}")).await.expect(200)["status"], "deployment");
-        assert!(each(&server.get("/nodes").await.expect(200), "status").iter().all(|status| **status == "provisioning"));
+        assert!(
+            each(&server.get("/nodes").await.expect(200), "status").iter().all(|status| **status == "provisioning")
+        );
         for (method, path, body, status) in [
             (Method::PUT, format!("/clusters/{cluster}/provision"), Value::Null, 409),
             (Method::PUT, format!("/clusters/{cluster}/deploy"), Value::Null, 409),
@@ -302,7 +325,8 @@ fn a_task_that_is_deleted_by_force_leaves_nodes_that_can_be_worked_on() {
     on_both_databases(&commands(&dir, provision, "true", 60), async |server| {
         let (cluster, nodes) = cluster_with_nodes(&server, "c", 1).await;
         let first = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await.expect(202);
-        let file = |task: &Value, end: &str| dir.path().join(format!("{}{end}", task["uuid"].as_str().expect("a text")));
+        let file =
+            |task: &Value, end: &str| dir.path().join(format!("{}{end}", task["uuid"].as_str().expect("a text")));
         until("the command runs", async || file(&first, ".begun").exists()).await;
         server.delete(&format!("/tasks/{}?force=true", first["id"])).await.expect(204);
         std::fs::write(file(&first, ""), "").expect("the gate opens");
@@ -346,5 +370,7 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
             interval.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("it never happens that {what}"));
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap_or_else(|_| panic!("it never happens that {what}"));
 }

@@ -78,6 +78,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME")]
         cluster: String,
     },
+    /// Show what each pipeline changes in the data of a cluster, stage by stage. Changes nothing.
+    Explain(ExplainArguments),
     /// Apply migrations, or show where they stand.
     Migrate {
         #[command(subcommand)]
@@ -98,6 +100,15 @@ pub(super) enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The name of the cluster, or its id.
+    pub(super) cluster: String,
+    /// The id of a node: explain the data of this one only.
+    #[arg(long, value_name = "N")]
+    pub(super) node: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod demo;
 mod diff;
+mod explain;
 mod extensions;
 mod import;
 mod migrate;
@@ -16,7 +17,7 @@ use crate::{
 };
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
-use output::{explain, say};
+use output::{complain, say};
 use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
@@ -52,7 +53,7 @@ pub fn run() -> ExitCode {
         // Who closed our output has read enough.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            explain(&chain(&error));
+            complain(&chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -86,6 +87,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Demo { exit, listen } => demo::demo(settings, listen, exit).await,
             Command::Import { files, cluster } => import::import(settings, &files, cluster).await,
+            Command::Explain(arguments) => explain::explain(settings, arguments).await,
             Command::Migrate { action } => migrate::migrate(settings, action).await,
             Command::Extensions { action } => extensions::extensions(settings, &action),
             Command::Completions { .. } | Command::Error { .. } => Ok(()),

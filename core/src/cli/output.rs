@@ -16,7 +16,7 @@ pub(super) fn say(line: impl std::fmt::Display) -> Result<(), CliError> {
 }
 
 /// Tells why the command failed. The first line is the error; what follows is indented below it.
-pub(super) fn explain(message: &str) {
+pub(super) fn complain(message: &str) {
     let style = BAD.bold();
     // With standard error gone there is nobody left to tell.
     drop(writeln!(anstream::stderr(), "{style}error:{style:#} {message}"));

@@ -14,7 +14,7 @@ mod request;
 mod run;
 mod serialize;
 
-pub(crate) use explain::Trace;
+pub(crate) use explain::{Explanation, Trace, explain};
 pub(crate) use local::{Local, LocalSettings};
 pub(crate) use orchestrator::Orchestrator;
 pub(crate) use recover::recover;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     change::{self, Tolerance},
-    deploy::{self, DataKind, Selection, Trace},
+    deploy::{self, DataKind, Explanation, Selection, Trace},
     error::Refusal,
     extension::ClusterData,
     model::{Customisation, Merged},
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/clusters/{id}/orchestrator/{kind}", get(stored).put(store).delete(forget))
         .route("/clusters/{id}/orchestrator/{kind}/defaults", get(defaults))
+        .route("/clusters/{id}/orchestrator/{kind}/explain", get(explain))
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,22 @@ fn merged(data: ClusterData) -> Response {
     let end = if empty_list { Vec::from(*b"[]") } else { Vec::from(*b"]") };
     let chunks = documents.chain(std::iter::once(end)).map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream::iter(chunks))).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ExplainQuery {
+    nodes: Option<Ids>,
+}
+
+async fn explain(
+    State(server): App,
+    Id(id): Id,
+    Path(kind): Path<Kind>,
+    Query(query): Query<ExplainQuery>,
+) -> Answer<Json<Explanation>> {
+    let selection = query.nodes.map_or(Selection::All, |Ids(ids)| Selection::These(ids));
+    Ok(Json(deploy::explain(&server, id, kind.parse()?, &selection).await?))
 }
 
 async fn stored(State(server): App, Id(id): Id, Path(kind): Path<Kind>) -> Answer<Json<Customisation>> {

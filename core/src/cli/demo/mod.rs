@@ -4,8 +4,7 @@ mod path;
 mod progress;
 
 use super::{
-    CliError,
-    diff::coloured_patch,
+    CliError, explain,
     import::{self, Document},
     output::{BAD, FAINT, GOOD, NAME, STRONG, say},
     serve::stop_signal,
@@ -13,7 +12,7 @@ use super::{
 use crate::{
     boot::{self, Assembled, BootError, Linked},
     change::{Tolerance, enabling},
-    deploy::{self, DataKind, Selection, Trace, WorkRequest},
+    deploy::{self, DataKind, Selection, WorkRequest},
     http::{Api, BASE},
     model::{Cluster, Node, TaskKind},
     server::{Clock, Server},
@@ -58,7 +57,7 @@ pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> 
 
     let (cluster, nodes) = import_sample(&server).await?;
     enable_all(&server, &cluster).await?;
-    show_changes(&server, &cluster, &nodes).await?;
+    show_changes(&server, &cluster).await?;
 
     title("5. Provision and deploy: a command of yours for each node, with its data on standard input")?;
     for kind in [TaskKind::Provision, TaskKind::Deployment] {
@@ -107,22 +106,10 @@ async fn enable_all(server: &Arc<Server>, cluster: &Cluster) -> Result<(), CliEr
     say(format!("   {}", enabled.join(", ")))
 }
 
-async fn show_changes(server: &Arc<Server>, cluster: &Cluster, nodes: &[Node]) -> Result<(), CliError> {
-    title("4. What each pipeline changes in the outgoing data")?;
+async fn show_changes(server: &Arc<Server>, cluster: &Cluster) -> Result<(), CliError> {
+    title("4. What each pipeline changes in the outgoing data (`rivetgun explain sample`)")?;
     for kind in [DataKind::Provisioning, DataKind::Deployment] {
-        let mut trace = Trace::on();
-        deploy::preview(server, cluster.id, kind, &Selection::All, &mut trace).await?;
-        for record in trace.into_records() {
-            let place = nodes
-                .iter()
-                .find(|node| node.id.to_string() == record.scope)
-                .map_or_else(|| "what all nodes share".to_owned(), |node| format!("node {} ({})", node.id, node.name));
-            say(format!(
-                "   {kind} data, {place}, by {NAME}{}/{}{NAME:#} {FAINT}in {} µs{FAINT:#}",
-                record.extension, record.pipeline, record.micros
-            ))?;
-            say(coloured_patch(&record.before, &record.patch, "     "))?;
-        }
+        explain::show(kind, &deploy::explain(server, cluster.id, kind, &Selection::All).await?)?;
     }
     Ok(())
 }
