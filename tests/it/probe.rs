@@ -206,7 +206,9 @@ impl Probe {
                     panic!("the inner secret of the probe");
                 }
                 Some("hang") => std::future::pending().await,
-                Some("bad statement") => drop(cx.db().execute_unprepared("SELECT * FROM there_is_no_such").await?),
+                Some("bad statement") => {
+                    cx.db().execute_unprepared("SELECT * FROM there_is_no_such").await?;
+                }
                 _ => {}
             }
         }
