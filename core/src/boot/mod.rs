@@ -14,7 +14,6 @@ use crate::{
     store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Store},
 };
 use rivetgun_migrations::{Core, HISTORY_TABLE};
-use sea_orm::DbErr;
 use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,8 +37,8 @@ pub(crate) enum BootError {
     Problems(#[from] BootProblems),
     #[error("{}: the state directory {} cannot be used; choose another with --state-dir", RG0201.code, path.display())]
     StateDir { path: PathBuf, source: io::Error },
-    #[error("{}: the database {url} cannot be opened; check --database-url, and that the server or the folder is there", RG0202.code)]
-    Database { url: String, source: DbErr },
+    #[error("{}: the database {url} cannot be opened; check --database-url, and that the server or the folder is there: {detail}", RG0202.code)]
+    Database { url: String, detail: String },
     #[error("{}: the database cannot be migrated", RG0203.code)]
     Migration(#[from] MigrationError),
     #[error("{}: cannot listen on {address}; choose another address with --listen (port 0 picks one)", RG0204.code)]
@@ -100,8 +99,11 @@ impl Linked {
     pub(crate) async fn open(&self) -> Result<(Store, StateDir), BootError> {
         let state_dir = StateDir::open(&self.settings.state_dir)?;
         let url = self.settings.database_url();
-        let store =
-            Store::open(&url).await.map_err(|source| BootError::Database { url: without_password(&url), source })?;
+        let store = Store::open(&url).await.map_err(|error| {
+            // Some errors repeat the URL as it was given.
+            let detail = crate::error::chain(&error).replace(&url, &without_password(&url));
+            BootError::Database { url: without_password(&url), detail }
+        })?;
         Ok((store, state_dir))
     }
 
@@ -202,12 +204,18 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, BootError
 
 /// A database URL as it may be shown.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((credentials, place)) if credentials.contains(':') => {
+    let (place, parameters) = url.split_once('?').map_or((url, None), |(place, parameters)| (place, Some(parameters)));
+    let shown = match place.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((credentials, host)))) if credentials.contains(':') => {
             let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{place}")
+            format!("{scheme}://{user}:***@{host}")
         }
-        _ => url.to_owned(),
-    }
+        _ => place.to_owned(),
+    };
+    let Some(parameters) = parameters else { return shown };
+    let hidden = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}=***"),
+        _ => parameter.to_owned(),
+    };
+    format!("{shown}?{}", parameters.split('&').map(hidden).collect::<Vec<_>>().join("&"))
 }

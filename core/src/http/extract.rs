@@ -1,7 +1,7 @@
 //! What handlers take out of a request. Where axum's extractors would answer in plain text, these give problems that
 //! name the place.
 
-use super::error::Problem;
+use super::{error::Problem, strict::Strict};
 use crate::error::{Mistake, Refusal, pointer_of};
 use axum::{
     body::Bytes,
@@ -44,7 +44,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         return Err(Problem::bad_request("the body is empty, and must be JSON"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
         let detail = error.inner().to_string();
         Problem::from(Refusal::mistakes(vec![Mistake { pointer: pointer_of(error.path()), detail }]))
     })?;

@@ -10,6 +10,7 @@ mod nodes;
 mod notifications;
 mod releases;
 mod respond;
+mod strict;
 mod system;
 mod urls;
 mod work;

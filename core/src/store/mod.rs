@@ -187,7 +187,7 @@ fn json_list_contains(
             Expr::cust_with_exprs("$1 @> $2::jsonb", [column, Expr::value(serde_json::json!([text]))])
         }
         _ => Expr::cust_with_exprs(
-            "EXISTS (SELECT 1 FROM json_each($1) WHERE value = $2)",
+            "EXISTS (SELECT 1 FROM json_each(?) WHERE value = ?)",
             [column, text.to_owned().into()],
         ),
     }

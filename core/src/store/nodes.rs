@@ -136,12 +136,15 @@ pub(crate) async fn known_by(
     connection: &impl ConnectionTrait,
     macs: &[MacAddress],
 ) -> Result<Vec<(MacAddress, i64)>, DbErr> {
-    let rows = node_mac::Entity::find()
-        .filter(node_mac::Column::Mac.is_in(macs.iter().map(MacAddress::as_str)))
-        .order_by_asc(node_mac::Column::Mac)
-        .all(connection)
-        .await?;
-    rows.into_iter().map(|row| Ok((stored(row.mac.parse())?, row.node_id))).collect()
+    let mut known = Vec::new();
+    for macs in macs.chunks(IDS_A_STATEMENT) {
+        let of_these = node_mac::Column::Mac.is_in(macs.iter().map(MacAddress::as_str));
+        for row in node_mac::Entity::find().filter(of_these).all(connection).await? {
+            known.push((stored(row.mac.parse::<MacAddress>())?, row.node_id));
+        }
+    }
+    known.sort();
+    Ok(known)
 }
 
 /// Inserts a node. Without a host name it gets `node-<id>`.
@@ -190,8 +193,11 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, domain: &str, new:
 /// Replaces the addresses that a node is known by.
 pub(crate) async fn set_macs(connection: &impl ConnectionTrait, id: i64, macs: &[MacAddress]) -> Result<(), DbErr> {
     node_mac::Entity::delete_many().filter(node_mac::Column::NodeId.eq(id)).exec(connection).await?;
-    let rows = macs.iter().map(|mac| node_mac::ActiveModel { mac: Set(mac.to_string()), node_id: Set(id) });
-    node_mac::Entity::insert_many(rows).exec(connection).await.map(drop)
+    for macs in macs.chunks(IDS_A_STATEMENT) {
+        let rows = macs.iter().map(|mac| node_mac::ActiveModel { mac: Set(mac.to_string()), node_id: Set(id) });
+        node_mac::Entity::insert_many(rows).exec(connection).await?;
+    }
+    Ok(())
 }
 
 /// Writes all that may change of a node but its customisation and the checksum of its agent.

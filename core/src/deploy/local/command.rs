@@ -102,7 +102,15 @@ async fn pass_on(pipe: Option<impl AsyncRead + Unpin>, stream: LogStream, heard:
     let Some(pipe) = pipe else { return last };
     let codec = AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), LINE_LENGTH);
     let mut lines = FramedRead::new(pipe, codec);
-    while let Some(line) = lines.next().await {
+    let mut too_long = false;
+    loop {
+        let line = match lines.next().await {
+            Some(line) => line,
+            // After an error the stream pauses once; only the next end is that of the output.
+            None if std::mem::take(&mut too_long) => continue,
+            None => break,
+        };
+        too_long = matches!(line, Err(AnyDelimiterCodecError::MaxChunkLengthExceeded));
         let line = match line {
             // No database stores a NUL in a text.
             Ok(bytes) => String::from_utf8_lossy(&bytes).trim_end_matches('\r').replace('\0', "\u{fffd}"),
