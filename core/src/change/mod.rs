@@ -84,16 +84,22 @@ impl ChangeTx {
         Ok(())
     }
 
-    /// Calls a hook that checks, of the extensions with these names; all vetoes are told together.
+    /// Calls a hook that checks, of the extensions with these names. All of them run; their vetoes are told together.
     pub(crate) async fn check_with(&mut self, names: &[String], hook: HookCall<'_>) -> Outcome<()> {
-        let mut vetoes = Vec::new();
+        let (mut vetoes, mut fault) = (Vec::new(), None);
         for loaded in self.named(names) {
             match self.fire_one(&loaded, hook).await {
                 Err(Refusal::Vetoed(more)) => vetoes.extend(more),
+                Err(refusal @ Refusal::Faulted { .. }) => fault = fault.or(Some(refusal)),
                 outcome => outcome?,
             }
         }
-        if vetoes.is_empty() { Ok(()) } else { Err(Refusal::Vetoed(vetoes)) }
+        match fault {
+            // Whether the check would pass is not known then, whatever the others say.
+            Some(fault) => Err(fault),
+            None if vetoes.is_empty() => Ok(()),
+            None => Err(Refusal::Vetoed(vetoes)),
+        }
     }
 
     fn named(&self, names: &[String]) -> Vec<Arc<Loaded>> {

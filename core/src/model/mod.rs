@@ -24,7 +24,8 @@ pub use words::UnknownWord;
 
 pub(crate) use words::words;
 
-/// A JSON object: attributes, metadata and documents are made of it. It keeps the order of its keys.
+/// A JSON object: attributes, metadata and documents are made of it. The order of its keys means nothing: PostgreSQL does
+/// not keep it.
 pub type Object = serde_json::Map<String, serde_json::Value>;
 
 /// Roles and names of extensions, in the order in which they were given and without repetition.

@@ -59,7 +59,7 @@ pub struct Node {
     pub name: String,
     /// Its host name, unique in its cluster.
     pub hostname: String,
-    /// `hostname` in the domain of the installation.
+    /// `hostname` in the domain of the installation, unless its attributes set another.
     pub fqdn: String,
     /// Where it stands.
     pub status: NodeStatus,

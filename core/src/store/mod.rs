@@ -81,6 +81,9 @@ impl Store {
                 .pragma("journal_size_limit", "67108864")
                 .optimize_on_close(true, None)
         });
+        if url.starts_with("postgres") {
+            say_why_not(url).await?;
+        }
         let connection = Database::connect(options).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
         Ok(Self { connection, writer })
@@ -154,6 +157,19 @@ impl Deref for WriteTx {
 
     fn deref(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+}
+
+/// A pool tells of a server that is not there as of one that is slow. One connection beside it tells the cause, at once.
+async fn say_why_not(url: &str) -> Result<(), DbErr> {
+    use sea_orm::{
+        RuntimeErr,
+        sqlx::{Connection, PgConnection},
+    };
+    let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+    match tokio::time::timeout(ACQUIRE_WAIT, PgConnection::connect(url)).await {
+        Ok(connected) => connected.map_err(failed)?.close().await.map_err(failed),
+        Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
     }
 }
 

@@ -332,13 +332,18 @@ pub(crate) fn fqdn(hostname: &str, domain: &str) -> String {
 }
 
 fn from_row(domain: &str, row: node::Model) -> Result<Node, DbErr> {
+    // What is sent and what is shown agree: a name that people set is the name.
+    let fqdn = match row.attributes.get("fqdn").and_then(Value::as_str) {
+        Some(set) => set.to_owned(),
+        None => fqdn(&row.hostname, domain),
+    };
     Ok(Node {
         id: row.id,
         uuid: row.uuid,
         mac: stored(row.mac.parse::<MacAddress>())?,
         ip: row.ip,
         name: row.name,
-        fqdn: fqdn(&row.hostname, domain),
+        fqdn,
         hostname: row.hostname,
         status: stored(row.status.parse::<NodeStatus>())?,
         progress: row.progress,
