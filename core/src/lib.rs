@@ -48,7 +48,6 @@ pub mod testkit;
 
 pub use cli::run;
 pub use codes::{ErrorCode, error_codes};
-pub use settings::{Settings, SettingsError};
 
 /// Writes the metadata of an extension and registers it.
 ///

@@ -12,17 +12,17 @@ use std::{
 /// Everything that an operator can set. The names are those of the TOML file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where the server keeps its files. Default: `.rivetgun` in the working directory.
-    pub state_dir: PathBuf,
+    pub(crate) state_dir: PathBuf,
     /// `sqlite:` or `postgres:` URL. Default: the file `rivetgun.sqlite` in the state directory.
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     /// The address to listen on; port 0 picks one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Whether `serve` applies pending migrations before it starts.
-    pub migrate: bool,
+    pub(crate) migrate: bool,
     /// The domain in which the host names of nodes stand.
-    pub domain: String,
+    pub(crate) domain: String,
     pub(crate) limits: Limits,
     pub(crate) orchestrators: Orchestrators,
     /// A section for each extension, in the extension's own type.
@@ -55,7 +55,7 @@ pub(crate) struct Orchestrators {
 
 /// Why the settings could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// The file is not there, or not readable.
     #[error("the settings file {} cannot be read: {source}", path.display())]
     Unreadable {
@@ -115,7 +115,7 @@ impl Settings {
     ///
     /// # Errors
     /// With the file, and the line and key at fault.
-    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
+    pub(crate) fn from_file(path: &Path) -> Result<Self, SettingsError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
         let mut settings = Self::from_toml(&text)
@@ -128,13 +128,13 @@ impl Settings {
     ///
     /// # Errors
     /// With the line and key at fault.
-    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+    pub(crate) fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 
     /// The URL of the database, where none is set that of a file in the state directory.
     #[must_use]
-    pub fn database_url(&self) -> String {
+    pub(crate) fn database_url(&self) -> String {
         self.database_url
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.state_dir.join("rivetgun.sqlite").display()))

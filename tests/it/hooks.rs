@@ -29,12 +29,13 @@ const HOOKS: [&str; 15] = [
 ];
 
 /// What the probe can be made to do in any hook, with the status and a part of the detail that come of it.
-const FAULTS: [(&str, u16, &str); 5] = [
+const FAULTS: [(&str, u16, &str); 6] = [
     ("error", 500, "failed"),
     ("panic", 500, "panicked"),
     ("late panic", 500, "panicked"),
     ("bad statement", 500, "failed"),
     ("hang", 504, "took longer than 300 ms"),
+    ("slow statement", 504, "took longer than 300 ms"),
 ];
 
 #[test]
@@ -75,6 +76,11 @@ fn a_statement_that_the_database_refuses_is_a_fault_like_any_other() {
 #[test]
 fn a_hook_that_hangs_refuses_the_change_when_its_time_is_over() {
     on_both_databases(HASTY, async |server| refuse_everywhere(&server, FAULTS[4]).await);
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_a_hook_that_takes_too_long() {
+    on_both_databases(HASTY, async |server| refuse_everywhere(&server, FAULTS[5]).await);
 }
 
 #[test]

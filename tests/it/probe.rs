@@ -10,7 +10,7 @@ use crate::urls_of_probe as urls;
 use rivetgun::{
     migration::{ColumnDef, DbErr, MigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     prelude::{
-        sea_orm::{ConnectionTrait, Statement},
+        sea_orm::{ConnectionTrait, DbBackend, Statement},
         *,
     },
 };
@@ -206,6 +206,11 @@ impl Probe {
                     panic!("the inner secret of the probe");
                 }
                 Some("hang") => std::future::pending().await,
+                // Only the limit of the statement ends it: by the time that the hook's own is over, it is over.
+                Some("slow statement") if cx.db().get_database_backend() == DbBackend::Postgres => {
+                    cx.db().execute_unprepared("SELECT pg_sleep(60)").await?;
+                }
+                Some("slow statement") => std::future::pending().await,
                 Some("bad statement") => {
                     cx.db().execute_unprepared("SELECT * FROM there_is_no_such").await?;
                 }

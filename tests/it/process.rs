@@ -129,6 +129,13 @@ impl Serving {
     /// Sends a request below `/api/v1`, and gives back the body of an answer with this status.
     #[track_caller]
     pub(crate) fn request(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+        let (found, body) = self.answer(method, path, body);
+        assert_eq!(found, status, "{method} {path}: {body}");
+        body
+    }
+
+    /// Sends a request below `/api/v1`, and gives back the status and the body.
+    pub(crate) fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         // HTTP/1.0: the answer ends with the connection.
         let head = format!("{method} /api/v1{path} HTTP/1.0\r\nHost: {}\r\n", self.address);
@@ -139,8 +146,8 @@ impl Serving {
         stream.write_all(format!("{head}{body}").as_bytes()).expect("the server reads");
         stream.read_to_string(&mut answer).expect("the server answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert_eq!(head.split(' ').nth(1), Some(status.to_string().as_str()), "{method} {path}: {answer}");
-        if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("the body is JSON") }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("the body is JSON") })
     }
 
     /// Ends it at once.
@@ -149,10 +156,20 @@ impl Serving {
         self.child.wait().expect("it ends");
     }
 
+    /// The id of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// Asks it to end, and waits for that.
     pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
-        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
+        self.signal(Signal::TERM);
         let status = wait_for("the end of the server", || self.child.try_wait().expect("it can be waited for"));
         (status, start.elapsed())
     }

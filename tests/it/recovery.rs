@@ -2,13 +2,15 @@
 
 use crate::{
     common::{contains, each, list, mac},
-    process::{Serving, database_of, rivetgun, run, wait_for},
+    process::{Serving, database_of, finish, rivetgun, run, wait_for},
 };
 use rivetgun::testkit::TestServer;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::Write,
+    net::TcpStream,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -60,6 +62,62 @@ fn a_server_that_is_asked_to_end_settles_its_tasks_first() {
     let log = serving.request("GET", &format!("/tasks/{}/log", task["id"]), &Value::Null, 200);
     assert!(list(&log).iter().any(|line| line["line"] == "it begins"), "the log is kept: {log}");
     assert_eq!(serving.terminate().0.code(), Some(0));
+}
+
+#[test]
+fn a_client_that_never_finishes_its_request_does_not_keep_a_server_that_is_asked_twice() {
+    let dir = tempdir().expect("a directory");
+    let serving = Serving::start(dir.path(), &[]);
+    let mut hanging = TcpStream::connect(serving.address()).expect("the server accepts");
+    let head =
+        "POST /api/v1/nodes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    hanging.write_all(head.as_bytes()).expect("the server reads");
+    // Once it refuses connections it has heard the first signal.
+    serving.signal(Signal::TERM);
+    wait_for("the end of listening", || TcpStream::connect(serving.address()).is_err().then_some(()));
+    let (status, took) = serving.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+}
+
+#[test]
+fn after_a_full_disk_what_was_acknowledged_is_there() {
+    let dir = tempdir().expect("a directory");
+    // A limit on the size of files is a full disk that a test can have, and take away again.
+    let mut command = std::process::Command::new("sh");
+    let line = "trap '' XFSZ; ulimit -S -f 2000; exec \"$0\" --state-dir state serve --listen 127.0.0.1:0";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_rivetgun")]).current_dir(dir.path());
+    let serving = Serving::of(command, dir.path());
+    let create = |serving: &Serving, number: usize| {
+        let body = json!({"mac": mac(number), "meta": {"much": "x".repeat(100_000)}});
+        serving.answer("POST", "/nodes", &body).0
+    };
+    let full: Vec<u16> = (0..30).map(|number| create(&serving, number)).collect();
+    assert!(full.iter().all(|status| [201, 503].contains(status)) && full.ends_with(&[503]), "{full:?}");
+
+    let pid = serving.pid().to_string();
+    let lifted = finish(std::process::Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]));
+    assert_eq!(lifted.code, Some(0), "{lifted:?}");
+    let free: Vec<u16> = (100..130).map(|number| create(&serving, number)).collect();
+    assert_eq!(free, [201; 30]);
+    serving.kill();
+
+    let serving = Serving::start(dir.path(), &[]);
+    let acknowledged = full.iter().chain(&free).filter(|status| **status == 201).count();
+    let kept = serving.request("GET", "/nodes/allocation/stats", &Value::Null, 200);
+    assert_eq!(kept["total"], acknowledged);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_does_not_end_the_server() {
+    let dir = tempdir().expect("a directory");
+    let mut command = std::process::Command::new("sh");
+    let line =
+        format!("exec '{}' --state-dir state serve --listen 127.0.0.1:0 2>/dev/full", env!("CARGO_BIN_EXE_rivetgun"));
+    command.arg("-c").arg(line).current_dir(dir.path());
+    let serving = Serving::of(command, dir.path());
+    serving.request("POST", "/nodes", &json!({"mac": "02:00:00:00:00:01"}), 201);
+    assert_eq!(list(&serving.request("GET", "/nodes", &Value::Null, 200)).len(), 1);
 }
 
 #[test]

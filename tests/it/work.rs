@@ -249,7 +249,7 @@ fn a_command_need_not_read_its_document() {
 #[test]
 fn while_a_task_runs_its_cluster_is_not_touched() {
     let dir = tempfile::tempdir().expect("a directory");
-    let provision = r#"echo progress 40; touch "DIR/$RIVETGUN_TASK.$RIVETGUN_NODE_ID"
+    let provision = r#"touch "DIR/$RIVETGUN_TASK.$RIVETGUN_NODE_ID"; echo progress 40
         while [ ! -e "DIR/$RIVETGUN_TASK" ]; do sleep 0.05; done"#;
     on_both_databases(&commands(&dir, provision, "true", 60), async |server| {
         let (cluster, nodes) = cluster_with_nodes(&server, "c", 3).await;
@@ -336,6 +336,34 @@ fn a_task_that_is_deleted_by_force_leaves_nodes_that_can_be_worked_on() {
         assert_eq!(server.ended(&second).await["status"], "ready");
         assert_eq!(server.get(&format!("/nodes/{}", nodes[0])).await.expect(200)["status"], "provisioned");
         server.delete(&format!("/clusters/{cluster}")).await.expect(202);
+    });
+}
+
+#[test]
+fn a_task_that_is_deleted_by_force_takes_its_commands_with_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let provision =
+        r#"echo $$ > "DIR/$RIVETGUN_TASK.part"; mv "DIR/$RIVETGUN_TASK.part" "DIR/$RIVETGUN_TASK"; exec sleep 1000"#;
+    on_both_databases(&commands(&dir, provision, "true", 60), async |server| {
+        let (cluster, _) = cluster_with_nodes(&server, "c", 1).await;
+        let task = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await.expect(202);
+        let file = dir.path().join(task["uuid"].as_str().expect("a text"));
+        until("the command runs", async || file.exists()).await;
+        let pid = std::fs::read_to_string(&file).expect("its id");
+        server.delete(&format!("/tasks/{}?force=true", task["id"])).await.expect(204);
+        until("the command ends", async || is_gone(pid.trim())).await;
+    });
+}
+
+#[test]
+fn a_command_is_over_when_it_ends_whatever_it_leaves_behind() {
+    let dir = tempfile::tempdir().expect("a directory");
+    on_both_databases(&commands(&dir, "echo said; sleep 20 & exit 0", "true", 15), async |server| {
+        let (cluster, _) = cluster_with_nodes(&server, "c", 1).await;
+        let task = work_on(&server, &cluster, "provision").await;
+        assert_eq!(task["status"], "ready", "{task}");
+        let log = server.get(&format!("/tasks/{}/log", task["id"])).await.expect(200);
+        assert_eq!(each(&log, "line"), [&json!("said")]);
     });
 }
 

@@ -14,8 +14,8 @@ use crate::{
     store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Store},
 };
 use rivetgun_migrations::{Core, HISTORY_TABLE};
-use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 catalogue! {
@@ -164,22 +164,24 @@ impl Migrated {
 }
 
 impl Assembled {
-    /// Settles what an earlier run left behind, and serves until `stop` ends. Then work in the background is told to end,
-    /// and waited for.
-    pub(crate) async fn serve(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), BootError> {
+    /// Settles what an earlier run left behind, and serves until `stop` says so. Then requests may end, and work in the
+    /// background is told to; neither is waited for longer than a while, nor when `stop` says so again.
+    pub(crate) async fn serve(self, listener: TcpListener, mut stop: mpsc::Receiver<()>) -> Result<(), BootError> {
         let Self { server, api } = self;
         deploy::recover(&server).await.map_err(|refusal| BootError::Recover(crate::error::chain(&refusal)))?;
-        let stopping = server.stopping.clone();
-        let served = api
-            .serve(listener, async move {
-                stop.await;
-                stopping.cancel();
-            })
-            .await;
+        let serve = api.serve(listener, server.stopping.clone().cancelled_owned());
+        let give_up = async {
+            stop.recv().await;
+            server.stopping.cancel();
+            tokio::select! {
+                () = tokio::time::sleep(STOP_WAIT) => tracing::warn!("requests did not end in time and are cut off"),
+                _ = stop.recv() => {}
+            }
+        };
+        let served = tokio::select! {
+            served = serve => served,
+            () = give_up => Ok(()),
+        };
         stop_work(&server).await;
         served.map_err(BootError::Serve)
     }

@@ -2,6 +2,9 @@
 //!
 //! The HTTP API, the import, the demo and the reports of orchestrators all go through here, so that the rules are
 //! checked, and the hooks called, in one place. Each function takes a [`ChangeTx`] and leaves the commit to its caller.
+//!
+//! What a change will write it locks first, and everybody locks in one order, so that nobody waits in a circle: the task,
+//! the cluster, the nodes by id.
 
 pub(crate) mod clusters;
 pub(crate) mod enabling;

@@ -12,7 +12,7 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Fields whose change alone is not worth telling: how far the work is, and when the agent was heard of.
 const QUIET_FIELDS: [&str; 3] = ["progress", "timestamp", "online"];
@@ -93,7 +93,7 @@ pub(crate) async fn create_with(
 
 /// The agent of a known node reports again.
 ///
-/// Hardware is taken only while nothing runs on the node, an empty list of disks never replaces a known one, and no
+/// Hardware is taken only of a node in `discover` or `error`, an empty list of disks never replaces a known one, and no
 /// report moves a node from one status to another.
 pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome<Heard> {
     let before = find_reporting(tx, &discovery).await?;
@@ -109,9 +109,8 @@ pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome
     after.ip = discovery.ip.clone().or(after.ip);
     after.os_platform = discovery.os_platform.clone().or(after.os_platform);
     after.manufacturer = discovery.manufacturer.clone().or(after.manufacturer);
-    if matches!(before.status, NodeStatus::Discover | NodeStatus::Error)
-        && let Some(mut meta) = discovery.meta.clone()
-    {
+    let takes_hardware = matches!(before.status, NodeStatus::Discover | NodeStatus::Error);
+    if takes_hardware && let Some(mut meta) = discovery.meta.clone() {
         let macs = all_macs(&before.mac, &discovery)?;
         if let Some((mac, _)) = store::nodes::known_by(&**tx, &macs).await?.iter().find(|(_, other)| *other != id) {
             return Err(Refusal::Conflict(format!("mac {mac} belongs to another node")));
@@ -123,7 +122,9 @@ pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome
         }
         after.meta = meta;
     }
-    store::nodes::set_agent_checksum(&**tx, id, discovery.agent_checksum).await?;
+    // What was not taken now must be taken when the same report comes again.
+    let checksum = discovery.agent_checksum.filter(|_| takes_hardware);
+    store::nodes::set_agent_checksum(&**tx, id, checksum).await?;
     save(tx, &before, &after).await?;
     Ok(Heard::Updated(id))
 }
@@ -170,7 +171,7 @@ pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: NodeUpdate) -> Ou
 
 /// Changes several nodes, all or none.
 pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Outcome<Vec<Node>> {
-    let mut nodes = Vec::with_capacity(wanted.len());
+    let mut updates = Vec::with_capacity(wanted.len());
     for (index, NodeInList { id, mac, update: fields }) in wanted.into_iter().enumerate() {
         let at = |pointer: &str, detail: String| {
             Refusal::mistakes(vec![Mistake { pointer: format!("/{index}{pointer}"), detail }])
@@ -185,6 +186,12 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
         };
         let fields = serde_path_to_error::deserialize(Value::Object(fields))
             .map_err(|error| at(&pointer_of(error.path()), error.inner().to_string()))?;
+        updates.push((id, fields));
+    }
+    let ids: Vec<i64> = updates.iter().map(|(id, _)| *id).collect();
+    store::nodes::find_all_locked(&**tx, &tx.domain(), &ids).await?;
+    let mut nodes = Vec::with_capacity(updates.len());
+    for (id, fields) in updates {
         nodes.push(update(tx, id, fields).await?);
     }
     Ok(nodes)
@@ -192,13 +199,8 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
 
 /// Deletes nodes. The task has ended already.
 pub(crate) async fn delete(tx: &mut ChangeTx, ids: &[i64]) -> Outcome<Task> {
-    let domain = tx.domain();
-    let nodes = store::nodes::find_all_locked(&**tx, &domain, ids).await?;
-    if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
-        return Err(Refusal::unknown("node", unknown));
-    }
     let mut clusters = BTreeMap::new();
-    for id in nodes.iter().filter_map(|node| node.cluster).collect::<BTreeSet<i64>>() {
+    for id in store::nodes::clusters_of(&**tx, ids).await? {
         let cluster = clusters::find_locked(tx, id).await?;
         if let Some(task) = store::tasks::unfinished_in(&**tx, id).await? {
             return Err(Refusal::Forbidden(format!(
@@ -207,6 +209,14 @@ pub(crate) async fn delete(tx: &mut ChangeTx, ids: &[i64]) -> Outcome<Task> {
             )));
         }
         clusters.insert(id, cluster);
+    }
+    let nodes = store::nodes::find_all_locked(&**tx, &tx.domain(), ids).await?;
+    if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
+        return Err(Refusal::unknown("node", unknown));
+    }
+    if let Some(moved) = nodes.iter().find(|node| node.cluster.is_some_and(|cluster| !clusters.contains_key(&cluster)))
+    {
+        return Err(Refusal::Conflict(format!("node {} joined a cluster at the same moment; try again", moved.id)));
     }
     let only_cluster = if clusters.len() == 1 { clusters.keys().next().copied() } else { None };
     let (server, now) = (tx.server.id, tx.now);

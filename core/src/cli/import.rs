@@ -13,7 +13,7 @@ use crate::{
     change::{ChangeTx, Tolerance, clusters, clusters::ClusterInput, membership, membership::Assignment, nodes},
     deploy::NODE_KEYS,
     error::{Outcome, chain},
-    model::{Cluster, Discovery, MacAddress, Object},
+    model::{Cluster, Discovery, MacAddress, Object, contains_nul},
     server::{Clock, Server},
     settings::Settings,
 };
@@ -205,6 +205,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Document, ImportError> {
     let malformed = |detail: String| ImportError::Malformed { path: path.to_owned(), detail };
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
     match serde_saphyr::from_str_with_options(text, options).map_err(|error| malformed(error.to_string()))? {
+        value if contains_nul(&value) => {
+            Err(malformed("a text holds a NUL character, which cannot be stored".to_owned()))
+        }
         Value::Object(content) => Ok(Document { path: path.to_owned(), content }),
         other => Err(malformed(format!("a mapping is expected at its top, not {}", kind_of(&other)))),
     }

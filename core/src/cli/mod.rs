@@ -63,8 +63,9 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
     let Arguments { config, database_url, state_dir, command, .. } = arguments;
     match command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "rivetgun", &mut std::io::stdout());
-            return Ok(());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "rivetgun", &mut script);
+            return say(String::from_utf8_lossy(&script).trim_end());
         }
         Command::Error { code } => return error_page(&code),
         _ => {}
@@ -119,6 +120,9 @@ fn start_log(arguments: &Arguments) {
         clap::ColorChoice::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A log that cannot be written must not end what it tells of: by default a failure to write is printed, and a failure
+    // to print panics.
+    let builder = builder.log_internal_errors(false);
     // A second run in one process (tests) keeps the first log.
     drop(if arguments.log_json { builder.json().try_init() } else { builder.with_target(false).try_init() });
 }

@@ -6,9 +6,13 @@ use crate::{
     server::Clock,
     settings::Settings,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 
 pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
+    let signals = signals()?;
     let address = settings.listen;
     let linked = Linked::new(settings.clone())?;
     let _in_use = StateDir::lock(&settings.state_dir)?;
@@ -33,23 +37,25 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(boot::BootError::Serve)?;
     tracing::info!(%address, database = assembled.server.store.backend(), "listening");
     say(format!("listening on http://{address}"))?;
-    assembled.serve(listener, stop_signal()).await?;
+    assembled.serve(listener, signals).await?;
     Ok(())
 }
 
-/// Ends with the first SIGINT or SIGTERM.
-pub(super) async fn stop_signal() {
-    let interrupted = async {
-        drop(tokio::signal::ctrl_c().await);
-    };
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
+/// A message for each SIGINT and SIGTERM from here on.
+pub(super) fn signals() -> Result<mpsc::Receiver<()>, CliError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let (heard, signals) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if heard.send(()).await.is_err() {
+                break;
+            }
         }
-    };
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    });
+    Ok(signals)
 }

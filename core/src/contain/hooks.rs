@@ -2,8 +2,9 @@
 
 use super::{Call, Fault, contain};
 use crate::{
-    extension::{Db, HookCall, HookContext, Scope},
+    extension::{Db, HookCall, HookContext, Kind, Scope},
     registry::Loaded,
+    store::is_statement_timeout,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 use std::time::Duration;
@@ -33,7 +34,9 @@ pub(crate) async fn call_hook(
     limit_statements(&db, limit).await.map_err(HookFault::Database)?;
     let call = Call { extension: loaded.metadata.name, method: hook.method(), limit };
     let cx = HookContext { scope, db: &db };
-    match contain(call, || loaded.extension().call(&cx, hook)).await {
+    let outcome = contain(call, || loaded.extension().call(&cx, hook)).await;
+    let outcome = outcome.map_err(|fault| if is_cut_off(&fault) { Fault::TimedOut(limit) } else { fault });
+    match outcome {
         Ok(()) => {
             // Released, the setting would outlive the savepoint; rolled back, it goes by itself.
             unlimit_statements(&db).await.map_err(HookFault::Database)?;
@@ -54,10 +57,21 @@ pub(crate) async fn call_hook(
 /// so that the hook meets the error and not whoever uses the connection next.
 async fn limit_statements(db: &Db, limit: Duration) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
-        let milliseconds = (limit.as_millis() * 9 / 10).max(1);
+        let milliseconds = (limit.as_millis() * 9 / 10).clamp(1, i32::MAX as u128);
         db.execute_unprepared(&format!("SET LOCAL statement_timeout = {milliseconds}")).await?;
     }
     Ok(())
+}
+
+/// Whether the database ended a statement of the hook because of [`limit_statements`].
+fn is_cut_off(fault: &Fault) -> bool {
+    match fault {
+        Fault::Failed(error) => match error.kind() {
+            Kind::Failed(error) => error.downcast_ref::<DbErr>().is_some_and(is_statement_timeout),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 async fn unlimit_statements(db: &Db) -> Result<(), DbErr> {

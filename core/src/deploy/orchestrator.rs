@@ -8,6 +8,7 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Does the work on the nodes, and reports on it through [`Server::report`](super::report).
 pub(crate) trait Orchestrator: Send + Sync {
@@ -16,6 +17,9 @@ pub(crate) trait Orchestrator: Send + Sync {
     /// # Errors
     /// Why nothing was taken on, for people; the task fails with it.
     fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: Dispatch) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Ends the work on a task that nobody waits for any more.
+    fn abandon(&self, task: Uuid);
 }
 
 /// What an orchestrator is asked to do.

@@ -11,6 +11,7 @@ use crate::{
     registry::Loaded,
     server::Server,
 };
+use sea_orm::DbErr;
 use std::{sync::Arc, time::Instant};
 
 /// The stage that failed, and how.
@@ -61,8 +62,13 @@ async fn run_pipeline(
     let call = StageCall { extension, pipeline: Arc::clone(pipeline), limit };
     let failed_in = |method| move |fault| StageFault { extension, pipeline: metadata.name, method, fault };
     let prepared = if metadata.overrides.contains(&"prepare") {
-        let cx = PrepareContext { scope: scope.clone(), db: Db::pool(server.store.reader()) };
-        contain::prepare(&call, &cx, &data.cluster, &data.node_list).await.map_err(failed_in("prepare"))?
+        let fault = |error: DbErr| failed_in("prepare")(Fault::Failed(error.into()));
+        let snapshot = Db::savepoint(server.store.snapshot().await.map_err(fault)?);
+        let cx = PrepareContext { scope: scope.clone(), db: snapshot };
+        let prepared = contain::prepare(&call, &cx, &data.cluster, &data.node_list).await;
+        // Whatever it wrote goes: it is there to read.
+        cx.db.discard().await.map_err(fault)?;
+        prepared.map_err(failed_in("prepare"))?
     } else {
         Prepared::nothing()
     };

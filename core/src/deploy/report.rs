@@ -48,19 +48,26 @@ impl Report {
 /// running for ever.
 pub(crate) async fn deliver(server: &Arc<Server>, task: Uuid, report: Report) {
     let attempt = || async { apply(server, task, &report).await };
-    let schedule = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(10))
-        .with_max_times(40)
-        .with_jitter();
-    let outcome = attempt.retry(schedule).when(Refusal::may_pass).await;
+    let outcome = attempt.retry(patience()).when(Refusal::may_pass).await;
     if let Err(refusal) = outcome {
         tracing::error!(%task, error = chain(&refusal), "a report could not be applied; the next start settles the task");
     }
 }
 
+/// How often, and for how long, something is tried again while the database is busy or away: five minutes or so.
+pub(super) fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(10))
+        .with_max_times(40)
+        .with_jitter()
+}
+
 /// Ends a task in an error. Where it did not begin, its nodes and its cluster stay as they are.
-pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<String>, message: String) {
+///
+/// # Errors
+/// When the database did not let it, for as long as anybody would wait.
+pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<String>, message: String) -> Outcome<()> {
     let attempt = || async {
         let mut tx = server.change(Tolerance::Unstoppable).await?;
         let Some(found) = store::tasks::find_locked(&*tx, task.uuid).await? else { return Ok(()) };
@@ -78,14 +85,7 @@ pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<St
         }
         tx.commit().await
     };
-    let outcome = attempt.retry(ExponentialBuilder::default().with_max_times(8)).when(Refusal::may_pass).await;
-    if let Err(refusal) = outcome {
-        tracing::error!(
-            task = task.id,
-            error = chain(&refusal),
-            "a task could not be ended; the next start settles it"
-        );
-    }
+    attempt.retry(ExponentialBuilder::default().with_max_times(8)).when(Refusal::may_pass).await
 }
 
 /// Ends a task that was to do everything but the dispatch.
@@ -105,6 +105,9 @@ async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> Outcome<()>
         tracing::debug!(task = %uuid, "a report about a task that is unknown or over");
         return Ok(());
     };
+    if let Some(cluster) = task.cluster {
+        clusters::find_locked(&tx, cluster).await?;
+    }
     for (node, said) in &report.nodes {
         match store::tasks::node_of(&*tx, task.id, *node).await? {
             Some(part) => hear(&mut tx, &task, work, part, said).await?,

@@ -17,6 +17,7 @@ use crate::{
     server::Server,
     store,
 };
+use backon::Retryable;
 use futures_util::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -25,7 +26,10 @@ pub(super) fn spawn(server: &Arc<Server>, task: Task) {
     let owner = Arc::clone(server);
     server.work.spawn(async move {
         // Caught, since a task that nobody works on any more must not be running for ever.
-        let outcome = AssertUnwindSafe(work_on(&owner, task.clone())).catch_unwind().await;
+        let attempt = || work_on(&owner, task.clone());
+        // Nothing is sent before the beginning is written down, so that until then the same can be tried again.
+        let work = attempt.retry(report::patience()).when(Refusal::may_pass);
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
         let (extension, message) = match outcome {
             Ok(Ok(())) => return,
             Ok(Err(refusal)) => {
@@ -37,7 +41,13 @@ pub(super) fn spawn(server: &Arc<Server>, task: Task) {
                 (None, "the server failed; its log has more".to_owned())
             }
         };
-        report::fail(&owner, &task, extension, message).await;
+        if let Err(refusal) = report::fail(&owner, &task, extension, message).await {
+            tracing::error!(
+                task = task.id,
+                error = chain(&refusal),
+                "a task could not be ended; the next start settles it"
+            );
+        }
     });
 }
 
@@ -68,6 +78,11 @@ async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Ou
     let Some(task) = locked.filter(|task| task.status == TaskStatus::Pending) else { return Ok(None) };
     let task = Task { status: TaskStatus::Running, ..task };
     store::tasks::update(&*tx, &task).await?;
+    if let Some(cluster) = task.cluster {
+        let before = clusters::find_locked(&tx, cluster).await?;
+        let after = Cluster { status: ClusterStatus::Deployment, ..before.clone() };
+        clusters::save(&mut tx, &before, &after).await?;
+    }
     // Read again: since the data were made, people may have changed what is not theirs to overwrite.
     let mut nodes = store::nodes::find_all_locked(&*tx, &server.domain, ids).await?;
     nodes.retain(|node| node.cluster == task.cluster);
@@ -87,11 +102,6 @@ async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Ou
         }
         nodes::save(&mut tx, &before, &after).await?;
         begun.push(after);
-    }
-    if let Some(cluster) = task.cluster {
-        let before = clusters::find_locked(&tx, cluster).await?;
-        let after = Cluster { status: ClusterStatus::Deployment, ..before.clone() };
-        clusters::save(&mut tx, &before, &after).await?;
     }
     tx.commit().await?;
     Ok(Some((task, begun)))

@@ -103,7 +103,7 @@ pub struct PrepareContext {
 impl PrepareContext {
     accessors!();
 
-    /// The database, to read from.
+    /// The database, to read from, as it was at one moment; what is written is thrown away.
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
@@ -159,7 +159,7 @@ impl ExtensionContext {
         Self { scope, store, db }
     }
 
-    /// The database. Each statement is a transaction of its own; see [`ExtensionContext::transaction`].
+    /// The database, to read from. What writes begins a transaction: [`ExtensionContext::transaction`].
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db

@@ -61,7 +61,7 @@ pub(crate) fn extension_section<T: DeserializeOwned>(section: toml::Table) -> Re
         Ok(settings) if errors.is_empty() => Ok(settings),
         Ok(_) => Err(errors),
         Err(error) => {
-            let detail = error.to_string().trim_end().to_owned();
+            let detail = error.to_string().trim_end().replace('\n', " ");
             errors.push(SectionError { key: track.path().to_string(), detail });
             Err(errors)
         }

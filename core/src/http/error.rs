@@ -41,6 +41,8 @@ pub(crate) struct Problem {
     detail: String,
     pub(super) extension: Option<String>,
     errors: Vec<Place>,
+    /// How long the list is that the request went beyond.
+    total: Option<u64>,
 }
 
 /// One of several things that are wrong.
@@ -67,7 +69,7 @@ struct Members {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), extension: None, errors: Vec::new() }
+        Self { status, detail: detail.into(), extension: None, errors: Vec::new(), total: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -120,6 +122,9 @@ impl Problem {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
+        if let Some(total) = self.total.and_then(|total| HeaderValue::from_str(&format!("objects */{total}")).ok()) {
+            response.headers_mut().insert(header::CONTENT_RANGE, total);
+        }
         response
     }
 }
@@ -143,7 +148,9 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, text),
             Refusal::NotFound(_) => Self::new(StatusCode::NOT_FOUND, text),
             Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, text),
-            Refusal::OutOfRange { .. } => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, text),
+            Refusal::OutOfRange { total, .. } => {
+                Self { total: Some(total), ..Self::new(StatusCode::RANGE_NOT_SATISFIABLE, text) }
+            }
             Refusal::Vetoed(vetoes) => match <[Veto; 1]>::try_from(vetoes) {
                 Ok([Veto { extension, reason }]) => Self::of(StatusCode::CONFLICT, reason, &extension),
                 Err(vetoes) => {

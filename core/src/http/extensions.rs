@@ -10,7 +10,7 @@ use crate::{
     error::Refusal,
     registry::Loaded,
     server::Server,
-    store::{self, MigrationState},
+    store::{self, MigrationError, MigrationState},
 };
 use axum::{
     Router,
@@ -65,14 +65,11 @@ pub(crate) async fn describe_all(server: &Server) -> Answer<Vec<Value>> {
 async fn describe(server: &Server, loaded: &Loaded, enabled_by: Vec<i64>) -> Answer<Value> {
     let metadata = loaded.metadata;
     let health = loaded.health();
-    let states = server.store.migration_states(&loaded.migrator()).await.unwrap_or_else(|error| {
-        tracing::error!(
-            extension = metadata.name,
-            error = crate::error::chain(&error),
-            "its migrations cannot be read"
-        );
-        Vec::new()
-    });
+    let (states, reason) = match server.store.migration_states(&loaded.migrator()).await {
+        Ok(states) => (states, health.reason),
+        Err(MigrationError::Failed { source, .. }) => return Err(source.into()),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
     let migrations = |wanted: MigrationState| -> Vec<&str> {
         states.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name.as_str()).collect()
     };
@@ -96,7 +93,7 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: Vec<i64>) -> Ans
         "migrations": {"applied": migrations(MigrationState::Applied), "pending": migrations(MigrationState::Pending)},
         "provides": [],
         "status": health.status,
-        "reason": health.reason,
+        "reason": reason,
         "enabled_by": enabled_by,
     }))
 }

@@ -2,7 +2,10 @@
 //! name the place.
 
 use super::{error::Problem, strict::Strict};
-use crate::error::{Mistake, Refusal, pointer_of};
+use crate::{
+    error::{Mistake, Refusal, pointer_of},
+    model::contains_nul,
+};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
@@ -43,6 +46,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Err(Problem::bad_request("the body is empty, and must be JSON"));
     }
+    refuse_nul(body)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
         let detail = error.inner().to_string();
@@ -50,6 +54,21 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| Problem::bad_request(error.to_string()))?;
     Ok(value)
+}
+
+/// PostgreSQL stores no NUL in a text, and what one database refuses the other does not take.
+fn refuse_nul(body: &[u8]) -> Result<(), Problem> {
+    let escaped = br"\u0000";
+    if !body.windows(escaped.len()).any(|part| part == escaped) {
+        return Ok(());
+    }
+    // What looks like one may be a backslash and six characters.
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(value) if contains_nul(&value) => {
+            Err(Problem::bad_request("a text holds a NUL character, which cannot be stored"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The query of the URL. One that is not of type `T` is answered with 400.

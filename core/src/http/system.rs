@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(super) fn root_routes() -> Router<Arc<Server>> {
     Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/errors/{code}", get(error_page))
@@ -19,6 +19,9 @@ pub(super) fn root_routes() -> Router<Arc<Server>> {
 pub(super) fn api_routes() -> Router<Arc<Server>> {
     Router::new().route("/info", get(info))
 }
+
+/// Who asks whether the server is ready wants to know now.
+const READY_WAIT: Duration = Duration::from_secs(1);
 
 async fn live() -> &'static str {
     "live\n"
@@ -29,7 +32,8 @@ async fn ready(State(server): App) -> Answer<&'static str> {
     if server.stopping.is_cancelled() {
         return Err(Problem::unavailable("the server is stopping"));
     }
-    store::tasks::count_unfinished(server.store.reader()).await?;
+    let answered = tokio::time::timeout(READY_WAIT, store::tasks::count_unfinished(server.store.reader())).await;
+    answered.map_err(|_| Problem::unavailable("the database does not answer"))??;
     Ok("ready\n")
 }
 

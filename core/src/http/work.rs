@@ -102,7 +102,10 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
             return Err(refusal.into());
         }
         // Its nodes must not wait for reports that nobody will hear.
-        deploy::fail(&server, &task, None, "the task was deleted by force".to_owned()).await;
+        deploy::fail(&server, &task, None, "the task was deleted by force".to_owned()).await?;
+        for orchestrator in server.orchestrators.values() {
+            orchestrator.abandon(task.uuid);
+        }
     }
     let tx = server.change(Tolerance::Strict).await?;
     store::tasks::delete(&*tx, id).await?;

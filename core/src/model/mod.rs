@@ -28,6 +28,17 @@ pub(crate) use words::words;
 /// not keep it.
 pub type Object = serde_json::Map<String, serde_json::Value>;
 
+/// Whether a text anywhere in a value, keys included, holds a NUL character.
+pub(crate) fn contains_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(contains_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || contains_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// Roles and names of extensions, in the order in which they were given and without repetition.
 pub(crate) fn without_repetition(words: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();

@@ -39,6 +39,14 @@ pub(crate) fn fault_of(error: &DbErr) -> DatabaseFault {
     }
 }
 
+/// Whether PostgreSQL ended a statement that took longer than its `statement_timeout`.
+pub(crate) fn is_statement_timeout(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return false;
+    };
+    matches!(&**cause, sqlx::Error::Database(cause) if cause.code().is_some_and(|code| code == "57014"))
+}
+
 fn of_code(code: &str) -> DatabaseFault {
     match code {
         // Deadlock and serialization failure.

@@ -19,7 +19,7 @@ pub(crate) mod releases;
 pub(crate) mod tasks;
 
 pub(crate) use clusters::{ClusterFilter, NewCluster};
-pub(crate) use fault::{DatabaseFault, fault_of};
+pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
 pub(crate) use logs::LogLine;
 pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};
 pub(crate) use nodes::{NewNode, NodeFilter};
@@ -27,6 +27,7 @@ pub(crate) use notifications::NewNotification;
 pub(crate) use page::{Listed, Page};
 pub(crate) use tasks::{NewTask, TaskFilter, TaskNode};
 
+use sea_orm::sqlx::Connection;
 use sea_orm::{
     AccessMode, ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -66,11 +67,25 @@ impl Store {
             .sqlx_slow_statements_logging_settings(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
             .acquire_timeout(ACQUIRE_WAIT)
             .connect_timeout(ACQUIRE_WAIT)
-            .test_before_acquire_if_idle_for(Duration::from_secs(30));
+            .test_before_acquire_if_idle_for(Duration::from_secs(1));
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
         // Each connection to an in-memory database has a database of its own, so that there must be one, for ever.
         let connections = if in_memory { 1 } else { 8 };
         options.max_connections(connections).min_connections(u32::from(in_memory));
+        if url.starts_with("sqlite") {
+            // Nothing between here and a file grows stale, and an in-memory database ends with its connection.
+            options.max_lifetime(None).idle_timeout(None);
+        }
+        options.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async {
+                    // After some errors (disk full, I/O) SQLite rolls back by itself, and sqlx goes on believing in a
+                    // transaction: what is begun on such a connection later is a savepoint of nothing, and is lost.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        });
         options.map_sqlx_sqlite_opts(|options| {
             options
                 .create_if_missing(true)
@@ -162,10 +177,7 @@ impl Deref for WriteTx {
 
 /// A pool tells of a server that is not there as of one that is slow. One connection beside it tells the cause, at once.
 async fn say_why_not(url: &str) -> Result<(), DbErr> {
-    use sea_orm::{
-        RuntimeErr,
-        sqlx::{Connection, PgConnection},
-    };
+    use sea_orm::{RuntimeErr, sqlx::PgConnection};
     let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
     match tokio::time::timeout(ACQUIRE_WAIT, PgConnection::connect(url)).await {
         Ok(connected) => connected.map_err(failed)?.close().await.map_err(failed),

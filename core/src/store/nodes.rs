@@ -17,7 +17,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Which nodes are wanted. All conditions must hold.
@@ -108,6 +108,22 @@ pub(crate) async fn find_all_locked(
     nodes.sort_by_key(|node| node.id);
     nodes.dedup_by_key(|node| node.id);
     Ok(nodes)
+}
+
+/// The clusters that these nodes are in.
+pub(crate) async fn clusters_of(connection: &impl ConnectionTrait, ids: &[i64]) -> Result<BTreeSet<i64>, DbErr> {
+    let mut clusters = BTreeSet::new();
+    for ids in ids.chunks(IDS_A_STATEMENT) {
+        let found: Vec<Option<i64>> = node::Entity::find()
+            .select_only()
+            .column(node::Column::ClusterId)
+            .filter(node::Column::Id.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        clusters.extend(found.into_iter().flatten());
+    }
+    Ok(clusters)
 }
 
 /// The nodes of a cluster, in the order of their ids.

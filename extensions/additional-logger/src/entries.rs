@@ -58,7 +58,9 @@ pub(crate) async fn of_cluster(cx: ExtensionContext, Path(cluster_id): Path<i64>
 
 /// Forgets the entries of a node.
 pub(crate) async fn forget_node(cx: ExtensionContext, Path(node_id): Path<i64>) -> Result<StatusCode> {
-    Entity::delete_many().filter(Column::NodeId.eq(node_id)).exec(cx.db()).await?;
+    let tx = cx.transaction().await?;
+    Entity::delete_many().filter(Column::NodeId.eq(node_id)).exec(&*tx).await?;
+    tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

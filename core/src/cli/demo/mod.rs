@@ -7,20 +7,21 @@ use super::{
     CliError, explain,
     import::{self, Document},
     output::{BAD, FAINT, GOOD, NAME, STRONG, say},
-    serve::stop_signal,
+    serve::signals,
 };
 use crate::{
     boot::{self, Assembled, BootError, Linked},
     change::{Tolerance, enabling},
-    deploy::{self, DataKind, Selection, WorkRequest},
+    deploy::{self, DataKind, LocalSettings, Selection, WorkRequest},
     http::{Api, BASE},
-    model::{Cluster, Node, TaskKind},
+    model::{Cluster, Node, TaskKind, TaskStatus},
     server::{Clock, Server},
-    settings::Settings,
+    settings::{Orchestrators, Settings},
     store,
 };
 use axum::{body::to_bytes, extract::Request};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Instant};
+use tokio::net::TcpListener;
 
 const SAMPLE: [(&str, &str); 4] = [
     ("controller.yaml", include_str!("sample/controller.yaml")),
@@ -36,12 +37,36 @@ const DEPLOY: &str = "cat >/dev/null; for p in 25 50 75; do echo progress $p; sl
 const SHOWN_BYTES: usize = 600;
 
 pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> Result<(), CliError> {
-    let start = Instant::now();
+    let mut signals = signals()?;
     // The demo leaves nothing behind: its state is a directory that goes with it.
     let state = tempfile::tempdir().map_err(CliError::Output)?;
-    let mut settings = Settings { state_dir: state.path().to_owned(), database_url: None, file: None, ..settings };
-    settings.orchestrators.local.provision = Some(PROVISION.to_owned());
-    settings.orchestrators.local.deploy = Some(DEPLOY.to_owned());
+    let (assembled, listener) = tokio::select! {
+        shown = show(settings, listen, state.path()) => shown?,
+        _ = signals.recv() => return Ok(()),
+    };
+    if exit {
+        boot::stop_work(&assembled.server).await;
+        return Ok(());
+    }
+    say("\nserving until Ctrl-C")?;
+    Ok(assembled.serve(listener, signals).await?)
+}
+
+/// Shows everything; the server that is left can serve.
+async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(Assembled, TcpListener), CliError> {
+    let start = Instant::now();
+    let local = LocalSettings {
+        provision: Some(PROVISION.to_owned()),
+        deploy: Some(DEPLOY.to_owned()),
+        ..LocalSettings::default()
+    };
+    let settings = Settings {
+        state_dir: state.to_owned(),
+        database_url: None,
+        migrate: true,
+        orchestrators: Orchestrators { local },
+        ..settings
+    };
     let listener = boot::listen(listen).await?;
     let address = listener.local_addr().map_err(BootError::Serve)?;
 
@@ -64,18 +89,16 @@ pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> 
         let wanted = WorkRequest { cluster: cluster.id, kind, selection: Selection::All, dry_run: false };
         let task = deploy::request(&server, wanted).await?;
         let task = progress::watch(&server, task, &nodes).await?;
+        if task.status != TaskStatus::Ready {
+            return Err(CliError::Told(task.message));
+        }
         say(format!("   {GOOD}{}{GOOD:#} {}", task.status, task.message))?;
     }
 
     call_urls(&server, &api, &cluster, &nodes, address).await?;
     say(format!("\n{GOOD}done{GOOD:#} in {:.1} s", start.elapsed().as_secs_f64()))?;
-    if exit {
-        boot::stop_work(&server).await;
-        return Ok(());
-    }
     where_to_look(&cluster, address)?;
-    Assembled { server, api }.serve(listener, stop_signal()).await?;
-    Ok(())
+    Ok((Assembled { server, api }, listener))
 }
 
 async fn import_sample(server: &Arc<Server>) -> Result<(Cluster, Vec<Node>), CliError> {
@@ -153,7 +176,7 @@ fn where_to_look(cluster: &Cluster, address: SocketAddr) -> Result<(), CliError>
     ] {
         say(format!("   curl 'http://{address}{BASE}/{path}'   {FAINT}{what}{FAINT:#}"))?;
     }
-    say(format!("\nserving on http://{address} until Ctrl-C"))
+    Ok(())
 }
 
 fn title(text: &str) -> Result<(), CliError> {

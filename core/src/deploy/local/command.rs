@@ -1,9 +1,9 @@
 //! One process of the operator, in a process group of its own so that all it started ends with it.
 
 use crate::model::LogStream;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::{io, process::Stdio, time::Duration};
+use std::{io, pin::pin, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt},
     process::{Child, ChildStdin},
@@ -18,6 +18,8 @@ use tokio_util::{
 const LINE_LENGTH: usize = 8 * 1024;
 /// How long a process may take to end by itself after it was told to.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long the output of a process that has ended is still listened to.
+const DRAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Command<'a> {
     pub(super) line: &'a str,
@@ -68,22 +70,32 @@ impl Command<'_> {
                 pass_on(stdout, LogStream::Stdout, &heard),
                 pass_on(stderr, LogStream::Stderr, &heard),
             );
-            (child.wait().await, last_words)
+            last_words
         };
-        let (status, last_words) = tokio::select! {
-            (status, last_words) = talk => (status?, last_words),
-            () = tokio::time::sleep(self.time_limit) => {
-                end(&mut child, group).await;
-                return Ok(Ended::TooLate);
-            }
-            () = stopping.cancelled() => {
-                end(&mut child, group).await;
-                return Ok(Ended::Stopped);
+        let mut talk = pin!(talk.fuse());
+        let mut too_late = pin!(tokio::time::sleep(self.time_limit));
+        let mut last_words = None;
+        let status = loop {
+            tokio::select! {
+                words = &mut talk => last_words = Some(words),
+                status = child.wait() => break status?,
+                () = &mut too_late => {
+                    end(&mut child, group).await;
+                    return Ok(Ended::TooLate);
+                }
+                () = stopping.cancelled() => {
+                    end(&mut child, group).await;
+                    return Ok(Ended::Stopped);
+                }
             }
         };
+        if last_words.is_none() {
+            // What is written is read. What the process left behind may hold its pipes open for ever.
+            last_words = tokio::time::timeout(DRAIN, talk).await.ok();
+        }
         Ok(match status.code() {
             Some(0) => Ended::Well,
-            Some(code) => Ended::Code { code, last_words },
+            Some(code) => Ended::Code { code, last_words: last_words.unwrap_or_default() },
             None => Ended::Signal,
         })
     }

@@ -23,11 +23,15 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use log::Log;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
+    num::{NonZeroU16, NonZeroU64},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The section `[orchestrators.local]` of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,14 +42,15 @@ pub(crate) struct LocalSettings {
     /// The shell command that deploys a node; without one, documents are written to files.
     pub(crate) deploy: Option<String>,
     /// How many nodes are worked on at once.
-    pub(crate) parallel: u16,
+    pub(crate) parallel: NonZeroU16,
     /// How long a command may take, in seconds.
-    pub(crate) time_limit: u64,
+    pub(crate) time_limit: NonZeroU64,
 }
 
 impl Default for LocalSettings {
     fn default() -> Self {
-        Self { provision: None, deploy: None, parallel: 8, time_limit: 5400 }
+        let (parallel, time_limit) = (NonZeroU16::MIN.saturating_add(7), NonZeroU64::MIN.saturating_add(5399));
+        Self { provision: None, deploy: None, parallel, time_limit }
     }
 }
 
@@ -64,78 +69,79 @@ pub(crate) struct Local {
     settings: LocalSettings,
     /// Where documents are written for which there is no command.
     outbox: PathBuf,
+    /// The tasks that are worked on, and what ends them.
+    running: Mutex<BTreeMap<Uuid, CancellationToken>>,
+}
+
+/// A task that is worked on.
+struct Job<'a> {
+    server: &'a Arc<Server>,
+    dispatch: &'a Dispatch,
+    log: Log,
+    stop: CancellationToken,
 }
 
 impl Local {
     pub(crate) fn new(settings: LocalSettings, state_dir: &Path) -> Self {
-        Self { settings, outbox: state_dir.join("outbox") }
+        Self { settings, outbox: state_dir.join("outbox"), running: Mutex::default() }
     }
 
     async fn work_on(&self, server: &Arc<Server>, dispatch: &Dispatch) {
-        let log = Log::open(server, dispatch.task.id);
-        let parallel = usize::from(self.settings.parallel.max(1));
+        let job =
+            Job { server, dispatch, log: Log::open(server, dispatch.task.id), stop: server.stopping.child_token() };
+        self.running().insert(dispatch.task.uuid, job.stop.clone());
         stream::iter(dispatch.nodes.iter())
-            .for_each_concurrent(parallel, |node| self.work_on_node(server, dispatch, node, &log))
+            .for_each_concurrent(usize::from(self.settings.parallel.get()), |node| self.work_on_node(&job, node))
             .await;
-        log.close().await;
+        self.running().remove(&dispatch.task.uuid);
+        job.log.close().await;
     }
 
-    async fn work_on_node(&self, server: &Arc<Server>, dispatch: &Dispatch, node: &Node, log: &Log) {
-        let uuid = dispatch.task.uuid;
-        let outcome = match dispatch.data.node(node.id) {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work_on_node(&self, job: &Job<'_>, node: &Node) {
+        let outcome = match job.dispatch.data.node(node.id) {
+            _ if job.stop.is_cancelled() => Err(STOPPED.to_owned()),
             None => Err("there is no data for it".to_owned()),
             Some(document) => {
-                let document = serde_json::to_vec(&Merged::new(dispatch.data.common(), document));
-                match (document, self.settings.command(dispatch.work.data)) {
+                let document = serde_json::to_vec(&Merged::new(job.dispatch.data.common(), document));
+                match (document, self.settings.command(job.dispatch.work.data)) {
                     (Err(error), _) => Err(format!("its document cannot be written: {error}")),
-                    (Ok(document), None) => self.write_down(dispatch, node, &document, log).await,
-                    (Ok(document), Some(line)) => self.run(server, dispatch, node, document, line, log).await,
+                    (Ok(document), None) => self.write_down(job, node, &document).await,
+                    (Ok(document), Some(line)) => self.run(job, node, document, line).await,
                 }
             }
         };
-        let said = match outcome {
-            Ok(()) => Said::Done,
-            Err(reason) => Said::Failed(reason),
-        };
         // The log comes first: whoever sees the task's end shall find all of it.
-        log.flush().await;
-        report::deliver(server, uuid, Report::of(node.id, said)).await;
+        job.log.flush().await;
+        job.report(node, outcome.map_or_else(Said::Failed, |()| Said::Done)).await;
     }
 
-    async fn run(
-        &self,
-        server: &Arc<Server>,
-        dispatch: &Dispatch,
-        node: &Node,
-        document: Vec<u8>,
-        line: &str,
-        log: &Log,
-    ) -> Result<(), String> {
+    async fn run(&self, job: &Job<'_>, node: &Node, document: Vec<u8>, line: &str) -> Result<(), String> {
         let command = Command {
             line,
             environment: vec![
-                ("RIVETGUN_TASK", dispatch.task.uuid.to_string()),
-                ("RIVETGUN_WORK", dispatch.task.name.to_string()),
-                ("RIVETGUN_CLUSTER", dispatch.data.cluster().name.clone()),
+                ("RIVETGUN_TASK", job.dispatch.task.uuid.to_string()),
+                ("RIVETGUN_WORK", job.dispatch.task.name.to_string()),
+                ("RIVETGUN_CLUSTER", job.dispatch.data.cluster().name.clone()),
                 ("RIVETGUN_NODE_ID", node.id.to_string()),
                 ("RIVETGUN_NODE_NAME", node.name.clone()),
             ],
             input: document,
-            time_limit: Duration::from_secs(self.settings.time_limit),
+            time_limit: Duration::from_secs(self.settings.time_limit.get()),
         };
         let (speaking, mut heard) = mpsc::channel(64);
         let listen = async {
             while let Some(spoken) = heard.recv().await {
                 match spoken {
-                    Spoken::Line(stream, line) => log.write(Some(node.id), stream, line).await,
-                    Spoken::Progress(percent) => {
-                        let report = Report::of(node.id, Said::Progress(percent));
-                        report::deliver(server, dispatch.task.uuid, report).await;
-                    }
+                    Spoken::Line(stream, line) => job.log.write(Some(node.id), stream, line).await,
+                    Spoken::Progress(percent) => job.report(node, Said::Progress(percent)).await,
                 }
             }
         };
-        let (ended, ()) = tokio::join!(command.run(&server.stopping, speaking), listen);
+        let (ended, ()) = tokio::join!(command.run(&job.stop, speaking), listen);
         match ended.map_err(|error| format!("the command could not be run: {error}"))? {
             Ended::Well => Ok(()),
             Ended::Code { code, last_words } if last_words.is_empty() => {
@@ -146,13 +152,13 @@ impl Local {
             Ended::TooLate => {
                 Err(format!("the command took longer than {} s and was killed", self.settings.time_limit))
             }
-            Ended::Stopped => Err("the server was stopped while it worked on this; ask for it again".to_owned()),
+            Ended::Stopped => Err(STOPPED.to_owned()),
         }
     }
 
     /// Writes a document to `outbox/<task>/<node>.json`, whole or not at all.
-    async fn write_down(&self, dispatch: &Dispatch, node: &Node, document: &[u8], log: &Log) -> Result<(), String> {
-        let folder = self.outbox.join(dispatch.task.uuid.to_string());
+    async fn write_down(&self, job: &Job<'_>, node: &Node, document: &[u8]) -> Result<(), String> {
+        let folder = self.outbox.join(job.dispatch.task.uuid.to_string());
         let path = folder.join(format!("{}.json", node.id));
         let written = async {
             tokio::fs::create_dir_all(&folder).await?;
@@ -161,12 +167,28 @@ impl Local {
             tokio::fs::rename(&unfinished, &path).await
         };
         written.await.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-        log.write(Some(node.id), LogStream::Rivetgun, format!("no command is set, wrote {}", path.display())).await;
+        let line = format!("no command is set, wrote {}", path.display());
+        job.log.write(Some(node.id), LogStream::Rivetgun, line).await;
         Ok(())
     }
 }
 
+impl Job<'_> {
+    async fn report(&self, node: &Node, said: Said) {
+        report::deliver(self.server, self.dispatch.task.uuid, Report::of(node.id, said)).await;
+    }
+}
+
+/// Why a node is in error whose command was ended with the server.
+const STOPPED: &str = "the server was stopped while it worked on this; ask for it again";
+
 impl Orchestrator for Local {
+    fn abandon(&self, task: Uuid) {
+        if let Some(stop) = self.running().get(&task) {
+            stop.cancel();
+        }
+    }
+
     fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: Dispatch) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             // The task that dispatches is tracked by the server and has nothing else to do.
