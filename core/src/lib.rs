@@ -65,10 +65,10 @@ pub use rivetgun_macros::pipeline;
 /// A pattern begins with `/`, matches the whole path below `/api/v1`, and names its groups: `Path` takes them from there.
 pub use rivetgun_macros::urls;
 
-/// The migrations of an extension, oldest first: the modules that hold them, each with a type `Migration`.
+/// See [`Migrations`](prelude::Migrations).
 pub use rivetgun_macros::migrations;
 
-/// The pipelines of an extension, in the order in which they run.
+/// See [`Pipelines`](prelude::Pipelines).
 pub use rivetgun_macros::pipelines;
 
 /// Links every crate in `[dependencies]` of the calling package, and with it the extensions among them.
@@ -97,12 +97,14 @@ pub mod prelude {
         routing::{delete, get, patch, post, put},
     };
     pub use rivetgun_macros::{extension, migrations, pipeline, pipelines, urls};
+    #[doc(no_inline)]
     pub use sea_orm;
     pub use serde_json::{Value, json};
 }
 
 /// What a migration needs, for `use rivetgun::migration::*;`.
 pub mod migration {
+    #[doc(no_inline)]
     pub use sea_orm_migration::{self, prelude::*};
 }
 

@@ -66,7 +66,7 @@ fn host_with_added_extension(profile: &str, flags: &[&str]) -> PathBuf {
     let renamed = original.replace("name = \"rivetgun\"", "name = \"rivetgun-linked\"");
     let renamed = renamed.replace("default-run = \"rivetgun\"", "default-run = \"rivetgun-linked\"");
     fs::write(&manifest, &renamed).expect("the host's manifest");
-    cargo(&host, &["add", "--quiet", "--offline", "--package", "rivetgun-server", "--path", "../added-extension"]);
+    cargo(&host, &["add", "--quiet", "--offline", "--path", "../added-extension"]);
     let with_extension = fs::read_to_string(&manifest).expect("the host's manifest");
     let new_lines: Vec<&str> = with_extension.lines().filter(|line| !renamed.contains(line)).collect();
     assert_eq!(new_lines, ["added-extension = { version = \"0.1.0\", path = \"../added-extension\" }"]);

@@ -99,7 +99,7 @@ fn work_that_makes_no_sense_is_refused() {
         for (path, status, detail) in [
             (format!("{empty}/provision"), 400, "no nodes to provision"),
             (format!("{empty}/deploy"), 400, "no nodes to deploy"),
-            (format!("{cluster}/deploy"), 400, "no nodes to deploy"),
+            (format!("{cluster}/deploy"), 400, "is provisioned; provision them first"),
             (format!("{cluster}/deploy?nodes={}", nodes[0]), 400, "not provisioned"),
             (format!("{cluster}/provision?nodes=999"), 404, "node 999"),
             (format!("{cluster}/provision?nodes={},{}", nodes[0], strangers[0]), 404, "does not exist in cluster"),

@@ -28,7 +28,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
         tracing::info!(
             extension = metadata.name,
             version = metadata.version,
-            krate = metadata.krate,
+            package = metadata.krate,
             place = format!("{}:{}", metadata.file, metadata.line),
             hooks = metadata.hooks().collect::<Vec<_>>().join(" "),
             "extension"

@@ -58,6 +58,8 @@ fn choose(cluster: &Cluster, members: Vec<Node>, wanted: &WorkRequest) -> Outcom
         TaskKind::Provision => needs_provisioning(node),
         _ => needs_deployment(node),
     };
+    let count = members.len();
+    let none_is_provisioned = count > 0 && !members.iter().any(is_provisioned);
     let nodes = match &wanted.selection {
         Selection::All => members.into_iter().filter(|node| in_need(node)).collect(),
         Selection::These(ids) => {
@@ -67,6 +69,11 @@ fn choose(cluster: &Cluster, members: Vec<Node>, wanted: &WorkRequest) -> Outcom
             wanted.selection.of(cluster, members)?
         }
     };
+    if nodes.is_empty() && wanted.kind == TaskKind::Deployment && none_is_provisioned {
+        let detail =
+            format!("none of the {count} nodes of cluster '{}' is provisioned; provision them first", cluster.name);
+        return Err(Refusal::malformed(detail));
+    }
     if nodes.is_empty() {
         return Err(Refusal::malformed(format!("cluster '{}' has no nodes to {}", cluster.name, verb(wanted.kind))));
     }

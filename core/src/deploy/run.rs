@@ -75,7 +75,11 @@ async fn work_on(server: &Arc<Server>, task: Task) -> Outcome<()> {
 async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Outcome<Option<(Task, Vec<Node>)>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let locked = store::tasks::find_locked(&*tx, task.uuid).await?;
-    let Some(task) = locked.filter(|task| task.status == TaskStatus::Pending) else { return Ok(None) };
+    let Some(task) = locked.filter(|task| !task.status.is_final()) else { return Ok(None) };
+    if task.status == TaskStatus::Running {
+        // An earlier attempt was committed, and the answer got lost: nothing was sent, and nothing will be.
+        return Err(Refusal::Conflict("the database went away as the work began; ask for it again".to_owned()));
+    }
     let task = Task { status: TaskStatus::Running, ..task };
     store::tasks::update(&*tx, &task).await?;
     if let Some(cluster) = task.cluster {

@@ -136,7 +136,7 @@ fn document(kind: DataKind, node: &Node) -> Object {
         }
     };
     for (key, value) in NODE_KEYS.into_iter().zip(filled_in) {
-        fill_in(key, value);
+        fill_in(key, node.attributes.get(key).cloned().or(value));
     }
     if kind == DataKind::Provisioning {
         for hardware in ["interfaces", "disks"] {

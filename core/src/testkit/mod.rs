@@ -1,6 +1,7 @@
 //! What extensions are tested with: a whole server in the test's own process, on a database of its own.
 //!
-//! ```no_run
+//! ```text
+//! use hello_extension as _; // linked, and with it registered
 //! use rivetgun::testkit::on_both_databases;
 //!
 //! #[test]
@@ -10,8 +11,10 @@
 //!         server.get(&format!("/hello/{}", node["id"])).await.expect(200);
 //!     });
 //! }
-//! # fn main() {}
 //! ```
+//!
+//! `cargo add --dev rivetgun --features testkit` brings it in; a complete test is `examples/hello-extension/tests/hello.rs`.
+//! An extension that the test does not name is not linked, and not there.
 //!
 //! The test runs on SQLite, and again on PostgreSQL where that is installed: see [`on_both_databases`].
 

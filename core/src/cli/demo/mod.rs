@@ -73,7 +73,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
     title("1. A server, its database and its extensions")?;
     let migrated = Linked::new(settings)?.migrated().await?;
     let applied: usize = migrated.applied.iter().map(|owner| owner.applied.len()).sum();
-    say(format!("   {applied} migrations applied to a new SQLite database"))?;
+    say(format!("   {applied} migrations applied to a temporary SQLite database, which goes when the demo ends"))?;
     let Assembled { server, api } = migrated.assembled(Clock::system());
     for loaded in server.registry.iter() {
         let metadata = loaded.metadata;
@@ -84,7 +84,9 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
     enable_all(&server, &cluster).await?;
     show_changes(&server, &cluster).await?;
 
-    title("5. Provision and deploy: a command of yours for each node, with its data on standard input")?;
+    title(
+        "5. Provision and deploy: a command for each node (yours later, a stand-in here), with its data on standard input",
+    )?;
     for kind in [TaskKind::Provision, TaskKind::Deployment] {
         let wanted = WorkRequest { cluster: cluster.id, kind, selection: Selection::All, dry_run: false };
         let task = deploy::request(&server, wanted).await?;
