@@ -61,6 +61,8 @@ pub(super) enum Command {
         no_migrate: bool,
     },
     /// Show the whole main job on a sample cluster: import, extensions, provision, deploy.
+    ///
+    /// Its state and its database are temporary, whatever --state-dir and --database-url say, and go when it ends.
     Demo {
         /// Stop when everything was shown, instead of serving until Ctrl-C.
         #[arg(long)]
