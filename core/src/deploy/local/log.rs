@@ -62,10 +62,6 @@ impl Log {
             drop(flushed.await);
         }
     }
-
-    pub(super) async fn close(self) {
-        self.flush().await;
-    }
 }
 
 async fn write_batches(server: Arc<Server>, task: i64, mut entries: mpsc::Receiver<Entry>) {

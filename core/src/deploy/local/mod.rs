@@ -94,7 +94,6 @@ impl Local {
             .for_each_concurrent(usize::from(self.settings.parallel.get()), |node| self.work_on_node(&job, node))
             .await;
         self.running().remove(&dispatch.task.uuid);
-        job.log.close().await;
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
