@@ -86,7 +86,7 @@ pub mod prelude {
         },
         http::{Json, Query},
         model::{
-            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeStatus, Object,
+            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup, NodeStatus, Object,
             Topic, UnknownWord,
         },
     };

@@ -11,6 +11,7 @@ mod m20261121_000002_create_clusters;
 mod m20261121_000003_create_nodes;
 mod m20261121_000004_create_tasks;
 mod m20261121_000005_create_notifications;
+mod m20261121_000007_create_node_groups;
 
 /// The migrations of the core, with their own history table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +30,7 @@ impl Core {
             Box::new(m20261121_000003_create_nodes::Migration),
             Box::new(m20261121_000004_create_tasks::Migration),
             Box::new(m20261121_000005_create_notifications::Migration),
+            Box::new(m20261121_000007_create_node_groups::Migration),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Clusters are made, changed and deleted.
 
-use super::{ChangeTx, membership, nodes, releases};
+use super::{ChangeTx, groups, membership, nodes, releases};
 use crate::{
     deploy::DataKind,
     error::{Mistake, Outcome, Refusal},
@@ -56,6 +56,8 @@ pub(crate) async fn create(tx: &mut ChangeTx, input: ClusterInput) -> Outcome<Cl
     let new = NewCluster { name, release, orchestrator, extensions, attributes: input.attributes, created_at: tx.now };
     let cluster = store::clusters::insert(&**tx, new).await?;
     tx.fire(HookCall::ClusterCreate(&cluster)).await?;
+    groups::create_default(tx, &cluster).await?;
+    tx.fire_for(&cluster.extensions, HookCall::ExtensionEnable(&cluster)).await?;
     membership::assign_all(tx, &cluster, &input.nodes).await?;
     find(tx, cluster.id).await
 }
@@ -95,6 +97,7 @@ pub(crate) async fn delete(tx: &mut ChangeTx, id: i64) -> Outcome<Task> {
     let domain = tx.domain();
     let members = store::nodes::of_cluster(&**tx, &domain, id).await?;
     let removed = nodes::remove_from(tx, &cluster, members).await?;
+    groups::delete_with(tx, &cluster).await?;
     tx.fire(HookCall::ClusterDelete(&cluster)).await?;
     let server = tx.server.id;
     let new = NewTask { cluster: Some(id), kind: TaskKind::ClusterDeletion, dry_run: false, server, now: tx.now };
@@ -215,17 +218,4 @@ fn check_orchestrator(tx: &ChangeTx, name: String) -> Outcome<String> {
     let known = tx.server.orchestrators.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     let detail = format!("there is no orchestrator `{name}`; known are: {known}");
     Err(Refusal::mistakes(vec![Mistake { pointer: "/orchestrator".to_owned(), detail }]))
-}
-
-/// Refuses extensions that are enabled for a cluster but not in this build.
-pub(crate) fn refuse_missing_extensions(tx: &ChangeTx, cluster: &Cluster) -> Outcome<()> {
-    let missing = tx.server.registry.missing(&cluster.extensions);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::Conflict(format!(
-        "{} enabled for cluster '{}' but not in this build: disable them, or run a build that has them",
-        missing.join(", "),
-        cluster.name
-    )))
 }

@@ -1,26 +1,51 @@
-//! Extensions are enabled and disabled for a cluster.
+//! Extensions are enabled and disabled for a cluster, and for single nodes.
+//!
+//! What a cluster enables holds for all of its nodes. A node can enable more for itself alone: such an extension is called
+//! before work on that node, and its stages see that node's document, but not what all nodes share.
 
 use super::{ChangeTx, clusters};
 use crate::{
     error::{Outcome, Refusal},
     extension::HookCall,
-    model::{Change, Cluster},
+    model::{Change, Cluster, Node},
     store,
 };
 
-/// Refuses names that no extension of this build has; a name may stay that is stored already.
-pub(crate) fn check_known(tx: &ChangeTx, names: &[String]) -> Outcome<()> {
-    let missing = tx.server.registry.missing(names);
+/// Refuses names that no extension of this build has; one may stay that is in `stored` already.
+pub(crate) fn check_known(tx: &ChangeTx, names: &[String], stored: &[String]) -> Outcome<()> {
+    let missing = tx.server.registry.missing(names.iter().filter(|name| !stored.contains(name)));
     if missing.is_empty() {
         return Ok(());
     }
     Err(Refusal::malformed(format!("no such extensions: {}", missing.join(", "))))
 }
 
+/// Refuses work for which extensions are enabled that are not in this build: their hooks and stages would be left out.
+pub(crate) fn refuse_missing(tx: &ChangeTx, cluster: &Cluster, nodes: &[Node]) -> Outcome<()> {
+    let missing_of_cluster = tx.server.registry.missing(&cluster.extensions);
+    let mut told = Vec::new();
+    if !missing_of_cluster.is_empty() {
+        told.push(format!("{} enabled for cluster '{}'", missing_of_cluster.join(", "), cluster.name));
+    }
+    for node in nodes {
+        let missing = tx.server.registry.missing(&node.extensions);
+        if !missing.is_empty() {
+            told.push(format!("{} enabled for node {}", missing.join(", "), node.id));
+        }
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Conflict(format!(
+        "{}, but not in this build: disable them, or run a build that has them",
+        told.join("; ")
+    )))
+}
+
 /// Enables these extensions too; the list that comes of it.
 pub(crate) async fn enable(tx: &mut ChangeTx, cluster: i64, names: Vec<String>) -> Outcome<Vec<String>> {
     let cluster = clusters::find_locked(tx, cluster).await?;
-    check_known(tx, &names)?;
+    check_known(tx, &names, &cluster.extensions)?;
     let mut enabled = cluster.extensions.clone();
     enabled.extend(names);
     set(tx, cluster, enabled).await

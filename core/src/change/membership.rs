@@ -1,6 +1,6 @@
 //! Nodes join clusters and leave them.
 
-use super::{ChangeTx, clusters, nodes, releases};
+use super::{ChangeTx, clusters, groups, nodes, releases};
 use crate::{
     deploy::DataKind,
     error::{Mistake, Outcome, Refusal},
@@ -33,6 +33,7 @@ pub(crate) async fn assign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Assignme
     let ids: Vec<i64> = wanted.iter().map(|assignment| assignment.id).collect();
     refuse_repetition(&ids)?;
     let release = releases::find(tx, cluster.release).await?;
+    let default_group = groups::default_of(tx, cluster.id).await?;
     let mut found = by_id(tx, &ids).await?;
     for (index, Assignment { id, roles }) in wanted.into_iter().enumerate() {
         releases::check_roles(&release, &roles, &format!("/{index}/roles"))?;
@@ -46,6 +47,7 @@ pub(crate) async fn assign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Assignme
             already => {
                 let mut after = before.clone();
                 after.cluster = Some(cluster.id);
+                after.group_id = before.group_id.or(Some(default_group));
                 after.pending_roles = without_repetition(roles);
                 after.pending_addition = already.is_none() || before.pending_addition;
                 after.pending_deletion = false;

@@ -8,6 +8,7 @@
 
 pub(crate) mod clusters;
 pub(crate) mod enabling;
+pub(crate) mod groups;
 pub(crate) mod membership;
 pub(crate) mod nodes;
 pub(crate) mod releases;
@@ -16,7 +17,7 @@ use crate::{
     contain::{self, Fault, HookFault},
     error::{Outcome, Refusal, Veto},
     extension::{HookCall, OnFault},
-    model::Topic,
+    model::{Cluster, Node, Topic},
     registry::Loaded,
     server::Server,
     store::{self, NewNotification, WriteTx},
@@ -32,6 +33,9 @@ pub(crate) enum Tolerance {
     /// Nothing refuses it: a deletion by force, or a report of what has happened already.
     Unstoppable,
 }
+
+/// A hook that is called before work on nodes.
+pub(crate) type WorkHook = for<'a> fn(&'a Cluster, &'a [Node]) -> HookCall<'a>;
 
 /// A transaction in which the model changes and hooks are called.
 pub(crate) struct ChangeTx {
@@ -81,17 +85,28 @@ impl ChangeTx {
 
     /// Calls a hook of the extensions with these names, in the total order.
     pub(crate) async fn fire_for(&mut self, names: &[String], hook: HookCall<'_>) -> Outcome<()> {
-        for loaded in self.named(names) {
-            self.fire_one(&loaded, hook).await?;
+        let server = Arc::clone(&self.server);
+        for loaded in server.registry.iter().filter(|loaded| names.iter().any(|name| name == loaded.metadata.name)) {
+            self.fire_one(loaded, hook).await?;
         }
         Ok(())
     }
 
-    /// Calls a hook that checks, of the extensions with these names. All of them run; their vetoes are told together.
-    pub(crate) async fn check_with(&mut self, names: &[String], hook: HookCall<'_>) -> Outcome<()> {
+    /// Calls a hook of the extensions that are enabled for a cluster, or for some of these nodes: then with those.
+    pub(crate) async fn fire_enabled(&mut self, cluster: &Cluster, nodes: &[Node], hook: WorkHook) -> Outcome<()> {
+        let server = Arc::clone(&self.server);
+        for (loaded, reach) in server.registry.enabled_for(cluster, nodes) {
+            self.fire_one(loaded, hook(cluster, reach.of(nodes))).await?;
+        }
+        Ok(())
+    }
+
+    /// Like [`ChangeTx::fire_enabled`], for a hook that checks: all of them run, and their vetoes are told together.
+    pub(crate) async fn check_enabled(&mut self, cluster: &Cluster, nodes: &[Node], hook: WorkHook) -> Outcome<()> {
+        let server = Arc::clone(&self.server);
         let (mut vetoes, mut fault) = (Vec::new(), None);
-        for loaded in self.named(names) {
-            match self.fire_one(&loaded, hook).await {
+        for (loaded, reach) in server.registry.enabled_for(cluster, nodes) {
+            match self.fire_one(loaded, hook(cluster, reach.of(nodes))).await {
                 Err(Refusal::Vetoed(more)) => vetoes.extend(more),
                 Err(refusal @ Refusal::Faulted { .. }) => fault = fault.or(Some(refusal)),
                 outcome => outcome?,
@@ -103,15 +118,6 @@ impl ChangeTx {
             None if vetoes.is_empty() => Ok(()),
             None => Err(Refusal::Vetoed(vetoes)),
         }
-    }
-
-    fn named(&self, names: &[String]) -> Vec<Arc<Loaded>> {
-        self.server
-            .registry
-            .iter()
-            .filter(|loaded| names.iter().any(|name| name == loaded.metadata.name))
-            .cloned()
-            .collect()
     }
 
     async fn fire_one(&mut self, loaded: &Arc<Loaded>, hook: HookCall<'_>) -> Outcome<()> {

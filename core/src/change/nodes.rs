@@ -1,6 +1,6 @@
 //! Nodes are discovered, heard of, changed and deleted.
 
-use super::{ChangeTx, clusters, membership, releases};
+use super::{ChangeTx, clusters, enabling, groups, membership, releases};
 use crate::{
     error::{Mistake, Outcome, Refusal, pointer_of},
     extension::HookCall,
@@ -131,22 +131,24 @@ pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome
 
 /// Changes what a person may change.
 pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: NodeUpdate) -> Outcome<Node> {
-    let before = find(tx, id).await?;
+    let Locked { nodes, .. } = lock(tx, &[id]).await?;
+    match nodes.into_iter().next() {
+        Some(node) => update_locked(tx, node, update).await,
+        None => Err(Refusal::unknown("node", id)),
+    }
+}
+
+async fn update_locked(tx: &mut ChangeTx, before: Node, update: NodeUpdate) -> Outcome<Node> {
+    let id = before.id;
     let mut after = before.clone();
     after.name = update.name.unwrap_or(after.name);
     after.labels = update.labels.unwrap_or(after.labels);
     after.attributes = update.attributes.unwrap_or(after.attributes);
     if let Some(group) = update.group_id {
-        if group.is_some() {
-            return Err(Refusal::mistakes(vec![Mistake {
-                pointer: "/group_id".to_owned(),
-                detail: "there is no such node group".to_owned(),
-            }]));
-        }
-        after.group_id = None;
+        after.group_id = groups::for_node(tx, &before, group).await?;
     }
     if let Some(extensions) = update.extensions {
-        super::enabling::check_known(tx, &extensions)?;
+        enabling::check_known(tx, &extensions, &before.extensions)?;
         after.extensions = tx.server.registry.in_order(extensions);
     }
     for (field, wanted) in [("roles", update.roles), ("pending_roles", update.pending_roles)] {
@@ -189,34 +191,29 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
         updates.push((id, fields));
     }
     let ids: Vec<i64> = updates.iter().map(|(id, _)| *id).collect();
-    store::nodes::find_all_locked(&**tx, &tx.domain(), &ids).await?;
-    let mut nodes = Vec::with_capacity(updates.len());
+    let Locked { nodes, .. } = lock(tx, &ids).await?;
+    let mut present: BTreeMap<i64, Node> = nodes.into_iter().map(|node| (node.id, node)).collect();
+    let mut updated = Vec::with_capacity(updates.len());
     for (id, fields) in updates {
-        nodes.push(update(tx, id, fields).await?);
+        let before = present.get(&id).cloned().ok_or_else(|| Refusal::unknown("node", id))?;
+        let after = update_locked(tx, before, fields).await?;
+        // A node that the list names twice is changed twice.
+        present.insert(id, after.clone());
+        updated.push(after);
     }
-    Ok(nodes)
+    Ok(updated)
 }
 
 /// Deletes nodes. The task has ended already.
 pub(crate) async fn delete(tx: &mut ChangeTx, ids: &[i64]) -> Outcome<Task> {
-    let mut clusters = BTreeMap::new();
-    for id in store::nodes::clusters_of(&**tx, ids).await? {
-        let cluster = clusters::find_locked(tx, id).await?;
-        if let Some(task) = store::tasks::unfinished_in(&**tx, id).await? {
+    let Locked { clusters, nodes } = lock(tx, ids).await?;
+    for cluster in clusters.values() {
+        if let Some(task) = store::tasks::unfinished_in(&**tx, cluster.id).await? {
             return Err(Refusal::Forbidden(format!(
                 "task {} is {} in cluster '{}'; nodes cannot be deleted now",
                 task.id, task.status, cluster.name
             )));
         }
-        clusters.insert(id, cluster);
-    }
-    let nodes = store::nodes::find_all_locked(&**tx, &tx.domain(), ids).await?;
-    if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
-        return Err(Refusal::unknown("node", unknown));
-    }
-    if let Some(moved) = nodes.iter().find(|node| node.cluster.is_some_and(|cluster| !clusters.contains_key(&cluster)))
-    {
-        return Err(Refusal::Conflict(format!("node {} joined a cluster at the same moment; try again", moved.id)));
     }
     let only_cluster = if clusters.len() == 1 { clusters.keys().next().copied() } else { None };
     let (server, now) = (tx.server.id, tx.now);
@@ -273,6 +270,29 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Node, after: &Node) -> Outc
 
 pub(crate) async fn find(tx: &ChangeTx, id: i64) -> Outcome<Node> {
     store::nodes::find_locked(&**tx, &tx.server.domain, id).await?.ok_or_else(|| Refusal::unknown("node", id))
+}
+
+/// Nodes that nobody else changes, with their clusters, which nobody else changes either.
+struct Locked {
+    clusters: BTreeMap<i64, Cluster>,
+    nodes: Vec<Node>,
+}
+
+/// Locks nodes, and before them their clusters, as the lock order wants it.
+async fn lock(tx: &ChangeTx, ids: &[i64]) -> Outcome<Locked> {
+    let mut clusters = BTreeMap::new();
+    for id in store::nodes::clusters_of(&**tx, ids).await? {
+        clusters.insert(id, clusters::find_locked(tx, id).await?);
+    }
+    let nodes = store::nodes::find_all_locked(&**tx, &tx.domain(), ids).await?;
+    if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
+        return Err(Refusal::unknown("node", unknown));
+    }
+    let is_locked = |cluster: i64| clusters.contains_key(&cluster);
+    if let Some(moved) = nodes.iter().find(|node| node.cluster.is_some_and(|cluster| !is_locked(cluster))) {
+        return Err(Refusal::Conflict(format!("node {} joined a cluster at the same moment; try again", moved.id)));
+    }
+    Ok(Locked { clusters, nodes })
 }
 
 async fn find_reporting(tx: &ChangeTx, discovery: &Discovery) -> Outcome<Node> {

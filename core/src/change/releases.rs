@@ -54,12 +54,13 @@ pub(crate) async fn create(tx: &mut ChangeTx, input: ReleaseInput) -> Outcome<Re
         roles: without_repetition(input.roles),
         extensions: input.extensions,
     };
-    let release = checked(tx, release).await?;
+    let release = checked(tx, release, &[]).await?;
     Ok(store::releases::insert(&**tx, release).await?)
 }
 
 pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: ReleaseUpdate) -> Outcome<Release> {
     let release = find(tx, id).await?;
+    let enabled_already = release.extensions.clone();
     let release = Release {
         id,
         name: update.name.unwrap_or(release.name),
@@ -70,7 +71,7 @@ pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: ReleaseUpdate) ->
         roles: update.roles.map_or(release.roles, without_repetition),
         extensions: update.extensions.unwrap_or(release.extensions),
     };
-    let release = checked(tx, release).await?;
+    let release = checked(tx, release, &enabled_already).await?;
     Ok(store::releases::update(&**tx, release).await?)
 }
 
@@ -90,11 +91,11 @@ pub(crate) fn check_roles(release: &Release, roles: &[String], pointer: &str) ->
     Err(Refusal::mistakes(vec![Mistake { pointer: pointer.to_owned(), detail }]))
 }
 
-async fn checked(tx: &ChangeTx, mut release: Release) -> Outcome<Release> {
+async fn checked(tx: &ChangeTx, mut release: Release, enabled_already: &[String]) -> Outcome<Release> {
     if release.name.trim().is_empty() || release.version.trim().is_empty() {
         return Err(Refusal::malformed("a release needs a name and a version"));
     }
-    super::enabling::check_known(tx, &release.extensions)?;
+    super::enabling::check_known(tx, &release.extensions, enabled_already)?;
     release.extensions = tx.server.registry.in_order(release.extensions);
     match store::releases::find_named(&**tx, &release.name, &release.version).await? {
         Some(other) if other.id != release.id => {

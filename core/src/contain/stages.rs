@@ -8,7 +8,7 @@ use crate::{
     extension::{ClusterData, DynPipeline, PipelineContext, PrepareContext, Prepared, Stage},
     model::{Cluster, Node},
 };
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use std::{sync::Arc, time::Duration};
 
 /// A pipeline that is to be called.
@@ -46,10 +46,10 @@ pub(crate) async fn run_stage(
     aside(call, move || {
         match stage {
             Stage::Whole(kind) => contain_plain(call, || of.pipeline.process(kind, &cx, &mut data))?,
-            Stage::EachNode(kind) => {
-                let nodes = Arc::clone(&data.node_list);
-                let each = data.nodes.par_iter_mut().zip_eq(nodes.par_iter()).map(|(document, node)| {
-                    contain_plain(call, || of.pipeline.process_for_node(kind, &cx, node, document))
+            Stage::EachNode(kind, nodes) => {
+                let each = data.nodes.par_iter_mut().filter_map(|document| {
+                    let index = nodes.binary_search_by_key(&document.id(), |node| node.id).ok()?;
+                    Some(contain_plain(call, || of.pipeline.process_for_node(kind, &cx, &nodes[index], document)))
                 });
                 each.collect::<Vec<_>>().into_iter().collect::<Result<(), Fault>>()?;
             }

@@ -8,10 +8,9 @@ use crate::{
     contain::{self, Fault, StageCall},
     error::Refusal,
     extension::{ClusterData, Db, DynPipeline, PipelineContext, PrepareContext, Prepared, Scope, Stage},
-    registry::Loaded,
+    registry::{Loaded, Reach},
     server::Server,
 };
-use sea_orm::DbErr;
 use std::{sync::Arc, time::Instant};
 
 /// The stage that failed, and how.
@@ -31,6 +30,8 @@ impl From<StageFault> for Refusal {
 }
 
 /// Runs all stages over `data`; what each of them did goes into `trace`.
+///
+/// An extension that only some nodes enable has its say about their documents, and about nothing that others see.
 pub(super) async fn run(
     server: &Arc<Server>,
     kind: DataKind,
@@ -38,50 +39,61 @@ pub(super) async fn run(
     trace: &mut Trace,
 ) -> Result<ClusterData, StageFault> {
     let now = server.clock.now();
-    let cluster = Arc::clone(&data.cluster);
-    for loaded in server.registry.iter().filter(|loaded| loaded.is_enabled_for(&cluster)) {
+    for (loaded, reach) in server.registry.enabled_for(&data.cluster, &data.node_list) {
+        let scope = loaded.scope(&server.domain, now);
         for pipeline in &loaded.pipelines {
-            let scope = loaded.scope(&server.domain, now);
-            data = run_pipeline(server, loaded, pipeline, scope, kind, data, trace).await?;
+            data = Run { server, loaded, pipeline, reach: &reach, kind }.over(data, scope.clone(), trace).await?;
         }
     }
     Ok(data)
 }
 
-async fn run_pipeline(
-    server: &Server,
-    loaded: &Loaded,
-    pipeline: &Arc<dyn DynPipeline>,
-    scope: Scope,
+/// One pipeline over the data of one kind.
+struct Run<'a> {
+    server: &'a Server,
+    loaded: &'a Loaded,
+    pipeline: &'a Arc<dyn DynPipeline>,
+    reach: &'a Reach,
     kind: DataKind,
-    mut data: ClusterData,
-    trace: &mut Trace,
-) -> Result<ClusterData, StageFault> {
-    let (extension, metadata) = (loaded.metadata.name, pipeline.metadata());
-    let limit = server.settings.limits.stage_timeout();
-    let call = StageCall { extension, pipeline: Arc::clone(pipeline), limit };
-    let failed_in = |method| move |fault| StageFault { extension, pipeline: metadata.name, method, fault };
-    let prepared = if metadata.overrides.contains(&"prepare") {
-        let fault = |error: DbErr| failed_in("prepare")(Fault::Failed(error.into()));
-        let snapshot = Db::savepoint(server.store.snapshot().await.map_err(fault)?);
-        let cx = PrepareContext { scope: scope.clone(), db: snapshot };
-        let prepared = contain::prepare(&call, &cx, &data.cluster, &data.node_list).await;
-        // Whatever it wrote goes: it is there to read.
-        cx.db.discard().await.map_err(fault)?;
-        prepared.map_err(failed_in("prepare"))?
-    } else {
-        Prepared::nothing()
-    };
-    let cx = Arc::new(PipelineContext { scope, cluster: Arc::clone(&data.cluster), prepared });
-    for stage in [Stage::Whole(kind), Stage::EachNode(kind)] {
-        if !metadata.overrides.contains(&stage.method()) {
-            continue;
+}
+
+impl Run<'_> {
+    async fn over(&self, mut data: ClusterData, scope: Scope, trace: &mut Trace) -> Result<ClusterData, StageFault> {
+        let (extension, metadata) = (self.loaded.metadata.name, self.pipeline.metadata());
+        let limit = self.server.settings.limits.stage_timeout();
+        let call = StageCall { extension, pipeline: Arc::clone(self.pipeline), limit };
+        let prepared = self.prepare(&call, &data, scope.clone()).await?;
+        let cx = Arc::new(PipelineContext { scope, cluster: Arc::clone(&data.cluster), prepared });
+        let stages = match self.reach {
+            Reach::Cluster => vec![Stage::Whole(self.kind), Stage::EachNode(self.kind, Arc::clone(&data.node_list))],
+            Reach::Nodes(own) => vec![Stage::EachNode(self.kind, Arc::clone(own))],
+        };
+        for stage in stages.into_iter().filter(|stage| metadata.overrides.contains(&stage.method())) {
+            let before = trace.before(&data);
+            let start = Instant::now();
+            let method = stage.method();
+            let processed = contain::run_stage(call.clone(), stage, Arc::clone(&cx), data).await;
+            data = processed.map_err(|fault| self.failed_in(method, fault))?;
+            trace.record(before, &data, (extension, metadata.name), start.elapsed());
         }
-        let before = trace.before(&data);
-        let start = Instant::now();
-        data =
-            contain::run_stage(call.clone(), stage, Arc::clone(&cx), data).await.map_err(failed_in(stage.method()))?;
-        trace.record(before, &data, (extension, metadata.name), start.elapsed());
+        Ok(data)
     }
-    Ok(data)
+
+    /// What `prepare` reads, where the pipeline has one.
+    async fn prepare(&self, call: &StageCall, data: &ClusterData, scope: Scope) -> Result<Prepared, StageFault> {
+        if !self.pipeline.metadata().overrides.contains(&"prepare") {
+            return Ok(Prepared::nothing());
+        }
+        let failed = |fault| self.failed_in("prepare", fault);
+        let snapshot = self.server.store.snapshot().await.map_err(|error| failed(Fault::Failed(error.into())))?;
+        let cx = PrepareContext { scope, db: Db::savepoint(snapshot) };
+        let prepared = contain::prepare(call, &cx, &data.cluster, self.reach.of(&data.node_list)).await;
+        // Whatever it wrote goes: it is there to read.
+        cx.db.discard().await.map_err(|error| failed(Fault::Failed(error.into())))?;
+        prepared.map_err(failed)
+    }
+
+    fn failed_in(&self, method: &'static str, fault: Fault) -> StageFault {
+        StageFault { extension: self.loaded.metadata.name, pipeline: self.pipeline.metadata().name, method, fault }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{DataKind, Selection, Work, run};
 use crate::{
-    change::{Tolerance, clusters},
+    change::{Tolerance, WorkHook, clusters, enabling},
     error::{Outcome, Refusal},
     extension::HookCall,
     model::{Cluster, ErrorType, Node, NodeStatus, Task, TaskKind},
@@ -27,16 +27,16 @@ pub(crate) async fn request(server: &Arc<Server>, wanted: WorkRequest) -> Outcom
     };
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::find_locked(&tx, wanted.cluster).await?;
-    clusters::refuse_missing_extensions(&tx, &cluster)?;
     clusters::refuse_while_a_task_runs(&tx, &cluster).await?;
     let members = store::nodes::of_cluster(&*tx, &server.domain, cluster.id).await?;
     let nodes = choose(&cluster, members, &wanted)?;
-    tx.check_with(&cluster.extensions, HookCall::BeforeDeploymentCheck(&cluster, &nodes)).await?;
-    let serialization = match work.data {
-        DataKind::Deployment => HookCall::BeforeDeploymentSerialization(&cluster, &nodes),
-        DataKind::Provisioning => HookCall::BeforeProvisioningSerialization(&cluster, &nodes),
+    enabling::refuse_missing(&tx, &cluster, &nodes)?;
+    tx.check_enabled(&cluster, &nodes, |cluster, nodes| HookCall::BeforeDeploymentCheck(cluster, nodes)).await?;
+    let serialization: WorkHook = match work.data {
+        DataKind::Deployment => |cluster, nodes| HookCall::BeforeDeploymentSerialization(cluster, nodes),
+        DataKind::Provisioning => |cluster, nodes| HookCall::BeforeProvisioningSerialization(cluster, nodes),
     };
-    tx.fire_for(&cluster.extensions, serialization).await?;
+    tx.fire_enabled(&cluster, &nodes, serialization).await?;
     let new = NewTask {
         cluster: Some(cluster.id),
         kind: wanted.kind,

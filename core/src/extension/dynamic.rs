@@ -44,6 +44,8 @@ impl<E: Extension> DynExtension for Instance<E> {
             HookCall::RemoveNodeFromCluster(node, cluster) => {
                 Box::pin(extension.on_remove_node_from_cluster(cx, node, cluster))
             }
+            HookCall::NodegroupCreate(group) => Box::pin(extension.on_nodegroup_create(cx, group)),
+            HookCall::NodegroupDelete(group) => Box::pin(extension.on_nodegroup_delete(cx, group)),
             HookCall::ClusterCreate(cluster) => Box::pin(extension.on_cluster_create(cx, cluster)),
             HookCall::ClusterUpdate(cluster, change) => Box::pin(extension.on_cluster_update(cx, cluster, change)),
             HookCall::ClusterDelete(cluster) => Box::pin(extension.on_cluster_delete(cx, cluster)),

@@ -1,6 +1,6 @@
 //! A call of a hook, as a value.
 
-use crate::model::{Change, Cluster, Node};
+use crate::model::{Change, Cluster, Node, NodeGroup};
 
 /// Which hook is called, and with what. The variants stand in the order of [`super::Extension`]'s methods.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,8 @@ pub(crate) enum HookCall<'a> {
     NodeCollectionDelete(&'a [i64]),
     NodeAssign(&'a Node, &'a Cluster),
     RemoveNodeFromCluster(&'a Node, &'a Cluster),
+    NodegroupCreate(&'a NodeGroup),
+    NodegroupDelete(&'a NodeGroup),
     ClusterCreate(&'a Cluster),
     ClusterUpdate(&'a Cluster, &'a Change),
     ClusterDelete(&'a Cluster),
@@ -35,6 +37,8 @@ impl HookCall<'_> {
             Self::NodeCollectionDelete(..) => "on_node_collection_delete",
             Self::NodeAssign(..) => "on_node_assign",
             Self::RemoveNodeFromCluster(..) => "on_remove_node_from_cluster",
+            Self::NodegroupCreate(..) => "on_nodegroup_create",
+            Self::NodegroupDelete(..) => "on_nodegroup_delete",
             Self::ClusterCreate(..) => "on_cluster_create",
             Self::ClusterUpdate(..) => "on_cluster_update",
             Self::ClusterDelete(..) => "on_cluster_delete",
@@ -57,6 +61,7 @@ impl HookCall<'_> {
                 (Some(cluster.id), Some(node.id))
             }
             Self::NodeCollectionDelete(_) => (None, None),
+            Self::NodegroupCreate(group) | Self::NodegroupDelete(group) => (Some(group.cluster_id), None),
             Self::ClusterCreate(cluster)
             | Self::ClusterUpdate(cluster, _)
             | Self::ClusterDelete(cluster)

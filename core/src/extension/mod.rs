@@ -33,7 +33,7 @@ pub(crate) use pipeline::{DynPipeline, Stage};
 pub(crate) use settings::{Containment, OnFault, SectionError, extension_section};
 pub(crate) use urls::UrlEntry;
 
-use crate::model::{Change, Cluster, Node};
+use crate::model::{Change, Cluster, Node, NodeGroup};
 use std::future::Future;
 
 /// A part of the server that lives in a crate of its own.
@@ -133,6 +133,16 @@ pub trait Extension: Described + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// A node group was created: after the insert. The default group of a new cluster follows its cluster.
+    fn on_nodegroup_create(&self, _cx: &HookContext<'_>, _group: &NodeGroup) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// A node group is about to be deleted, by itself or with its cluster; its nodes have left it already.
+    fn on_nodegroup_delete(&self, _cx: &HookContext<'_>, _group: &NodeGroup) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// A cluster was created: after the insert, before nodes join it.
     fn on_cluster_create(&self, _cx: &HookContext<'_>, _cluster: &Cluster) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
@@ -148,7 +158,7 @@ pub trait Extension: Described + Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// A cluster is about to be deleted; its nodes have left it already.
+    /// A cluster is about to be deleted; its nodes have left it already, and its groups are gone.
     fn on_cluster_delete(&self, _cx: &HookContext<'_>, _cluster: &Cluster) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }

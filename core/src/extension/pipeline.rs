@@ -133,19 +133,21 @@ impl fmt::Debug for Pipelines {
 }
 
 /// One of the functions of a pipeline that change data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Stage {
+    /// Over the data of the cluster.
     Whole(DataKind),
-    EachNode(DataKind),
+    /// Over the documents of these nodes, which are in the order of their ids.
+    EachNode(DataKind, Arc<[Node]>),
 }
 
 impl Stage {
-    pub(crate) fn method(self) -> &'static str {
+    pub(crate) fn method(&self) -> &'static str {
         match self {
             Self::Whole(DataKind::Provisioning) => "process_provisioning",
             Self::Whole(DataKind::Deployment) => "process_deployment",
-            Self::EachNode(DataKind::Provisioning) => "process_provisioning_for_node",
-            Self::EachNode(DataKind::Deployment) => "process_deployment_for_node",
+            Self::EachNode(DataKind::Provisioning, _) => "process_provisioning_for_node",
+            Self::EachNode(DataKind::Deployment, _) => "process_deployment_for_node",
         }
     }
 }

@@ -5,6 +5,7 @@ mod data;
 mod error;
 mod extensions;
 mod extract;
+mod groups;
 mod middleware;
 mod nodes;
 mod notifications;
@@ -43,6 +44,7 @@ impl Api {
         let resources = Router::new()
             .merge(nodes::routes())
             .merge(clusters::routes())
+            .merge(groups::routes())
             .merge(releases::routes())
             .merge(extensions::routes())
             .merge(data::routes())

@@ -2,6 +2,7 @@
 
 mod change;
 mod cluster;
+mod group;
 mod mac;
 mod merge;
 mod node;
@@ -11,6 +12,7 @@ mod words;
 
 pub use change::{Change, FieldChange};
 pub use cluster::{Cluster, ClusterStatus};
+pub use group::NodeGroup;
 pub use mac::{InvalidMac, MacAddress};
 pub use node::{ErrorType, Node, NodeStatus};
 pub use task::Topic;

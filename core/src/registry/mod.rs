@@ -10,7 +10,7 @@ use crate::{
     extension::{
         Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, SectionError, UrlEntry,
     },
-    model::Cluster,
+    model::{Cluster, Node},
     store::Migrator,
 };
 use chrono::{DateTime, Utc};
@@ -56,6 +56,25 @@ pub(crate) enum ExtensionStatus {
 pub(crate) struct Health {
     pub(crate) status: ExtensionStatus,
     pub(crate) reason: Option<String>,
+}
+
+/// How far an extension is enabled in a piece of work.
+#[derive(Debug, Clone)]
+pub(crate) enum Reach {
+    /// For the cluster, and so for all nodes.
+    Cluster,
+    /// For these nodes alone, which enable it themselves.
+    Nodes(Arc<[Node]>),
+}
+
+impl Reach {
+    /// Those of `nodes`, the nodes of the work, that are reached.
+    pub(crate) fn of<'n>(&'n self, nodes: &'n [Node]) -> &'n [Node] {
+        match self {
+            Self::Cluster => nodes,
+            Self::Nodes(own) => own,
+        }
+    }
 }
 
 /// What the settings say about extensions.
@@ -106,6 +125,19 @@ impl Registry {
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Loaded>> {
         self.extensions.iter().find(|loaded| loaded.metadata.name == name)
+    }
+
+    /// The extensions that take part in work on these nodes of a cluster, in the total order.
+    pub(crate) fn enabled_for(&self, cluster: &Cluster, nodes: &[Node]) -> Vec<(&Arc<Loaded>, Reach)> {
+        let reach = |loaded: &Loaded| {
+            let is_it = |name: &String| name == loaded.metadata.name;
+            if cluster.extensions.iter().any(is_it) {
+                return Some(Reach::Cluster);
+            }
+            let own: Vec<Node> = nodes.iter().filter(|node| node.extensions.iter().any(is_it)).cloned().collect();
+            (!own.is_empty()).then(|| Reach::Nodes(own.into()))
+        };
+        self.extensions.iter().filter_map(|loaded| Some((loaded, reach(loaded)?))).collect()
     }
 
     /// The names in the total order, without repetition; names that are not in this build come last, by name.
@@ -160,10 +192,6 @@ impl Loaded {
     /// The extension itself, for `contain` and nobody else.
     pub(crate) fn extension(&self) -> &dyn DynExtension {
         &*self.extension
-    }
-
-    pub(crate) fn is_enabled_for(&self, cluster: &Cluster) -> bool {
-        cluster.extensions.iter().any(|name| name == self.metadata.name)
     }
 
     /// What the contexts of a call to it share.

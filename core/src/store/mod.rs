@@ -10,6 +10,7 @@ pub(crate) mod clusters;
 )]
 mod entity;
 mod fault;
+pub(crate) mod groups;
 pub(crate) mod logs;
 mod migrate;
 pub(crate) mod nodes;
@@ -19,6 +20,7 @@ pub(crate) mod releases;
 pub(crate) mod tasks;
 
 pub(crate) use clusters::{ClusterFilter, NewCluster};
+pub(crate) use groups::GroupFilter;
 pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
 pub(crate) use logs::LogLine;
 pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};

@@ -3,6 +3,7 @@
 pub(super) mod cluster;
 pub(super) mod log_line;
 pub(super) mod node;
+pub(super) mod node_group;
 pub(super) mod node_mac;
 pub(super) mod notification;
 pub(super) mod release;

@@ -1,0 +1,67 @@
+//! Queries of node groups.
+
+use super::{Listed, Page, entity::node_group};
+use crate::model::NodeGroup;
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+};
+
+/// Which groups are wanted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GroupFilter {
+    pub(crate) cluster: Option<i64>,
+}
+
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    filter: GroupFilter,
+    page: &Page,
+) -> Result<Listed<NodeGroup>, DbErr> {
+    let mut select = node_group::Entity::find();
+    if let Some(cluster) = filter.cluster {
+        select = select.filter(node_group::Column::ClusterId.eq(cluster));
+    }
+    page.of(select, node_group::Column::Id, connection).await?.try_map(|row| Ok(from_row(row)))
+}
+
+pub(crate) fn can_order(page: &Page) -> bool {
+    page.names_a_column_of::<node_group::Entity>()
+}
+
+pub(crate) async fn find(connection: &impl ConnectionTrait, id: i64) -> Result<Option<NodeGroup>, DbErr> {
+    Ok(node_group::Entity::find_by_id(id).one(connection).await?.map(from_row))
+}
+
+/// The groups of a cluster, in the order of their ids.
+pub(crate) async fn of_cluster(connection: &impl ConnectionTrait, cluster: i64) -> Result<Vec<NodeGroup>, DbErr> {
+    let of_cluster = node_group::Entity::find().filter(node_group::Column::ClusterId.eq(cluster));
+    let rows = of_cluster.order_by_asc(node_group::Column::Id).all(connection).await?;
+    Ok(rows.into_iter().map(from_row).collect())
+}
+
+/// Inserts a group; its `id` is ignored.
+pub(crate) async fn insert(connection: &impl ConnectionTrait, group: NodeGroup) -> Result<NodeGroup, DbErr> {
+    let NodeGroup { cluster_id, name, is_default, .. } = group;
+    let row = node_group::ActiveModel {
+        id: NotSet,
+        cluster_id: Set(cluster_id),
+        name: Set(name),
+        is_default: Set(is_default),
+    };
+    row.insert(connection).await.map(from_row)
+}
+
+pub(crate) async fn rename(connection: &impl ConnectionTrait, id: i64, name: String) -> Result<NodeGroup, DbErr> {
+    let row = node_group::ActiveModel { id: Unchanged(id), name: Set(name), ..Default::default() };
+    row.update(connection).await.map(from_row)
+}
+
+pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
+    node_group::Entity::delete_by_id(id).exec(connection).await.map(drop)
+}
+
+fn from_row(row: node_group::Model) -> NodeGroup {
+    NodeGroup { id: row.id, cluster_id: row.cluster_id, name: row.name, is_default: row.is_default }
+}
