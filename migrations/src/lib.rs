@@ -20,6 +20,21 @@ pub struct Core;
 /// The table in which the core's applied migrations are kept.
 pub const HISTORY_TABLE: &str = "core_migrations";
 
+/// Every table of the core, the history table included, sorted. Who adds a table in a migration adds it here; a test of
+/// the store compares the list with what the migrations make.
+pub const TABLES: &[&str] = &[
+    "clusters",
+    HISTORY_TABLE,
+    "node_groups",
+    "node_macs",
+    "nodes",
+    "notifications",
+    "releases",
+    "task_log_lines",
+    "task_nodes",
+    "tasks",
+];
+
 impl Core {
     /// All migrations, oldest first.
     #[must_use]

@@ -11,7 +11,7 @@ use crate::{
         Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, SectionError, UrlEntry,
     },
     model::{Cluster, Node},
-    store::Migrator,
+    store::{Migrator, claims_of},
 };
 use chrono::{DateTime, Utc};
 use sea_orm_migration::MigrationTrait;
@@ -104,6 +104,7 @@ impl Registry {
         let metadata: Vec<&'static Metadata> = found.iter().map(|registration| registration.metadata).collect();
         let mut problems = Vec::new();
         let order = order::total_order(&metadata, &mut problems);
+        problems.extend(metadata.iter().filter_map(|metadata| claim(metadata)));
         for name in sections.sections.keys().filter(|name| !metadata.iter().any(|known| known.name == **name)) {
             problems
                 .push(BootProblem::SettingsOfUnknown { file: sections.file.map(str::to_owned), name: name.clone() });
@@ -156,6 +157,12 @@ impl Registry {
         missing.dedup();
         missing
     }
+}
+
+/// The prefix of an extension's tables must not begin those of the core.
+fn claim(metadata: &'static Metadata) -> Option<BootProblem> {
+    let tables = claims_of(metadata.name);
+    (!tables.is_empty()).then_some(BootProblem::Claim { metadata, tables })
 }
 
 impl Loaded {

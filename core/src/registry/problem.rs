@@ -15,6 +15,7 @@ catalogue! {
     RG0106 = "a setting is wrong";
     RG0107 = "an extension could not say what it consists of";
     RG0108 = "a URL pattern cannot be used";
+    RG0110 = "the name of an extension claims tables that are not its own";
 }
 
 /// One thing that is wrong.
@@ -29,6 +30,7 @@ pub(crate) enum BootProblem {
     Declaration { metadata: &'static Metadata, method: &'static str, fault: String },
     Pattern { extension: &'static str, file: &'static str, line: u32, pattern: &'static str, detail: String },
     Patterns { count: usize, detail: String },
+    Claim { metadata: &'static Metadata, tables: Vec<String> },
 }
 
 impl BootProblem {
@@ -42,6 +44,7 @@ impl BootProblem {
             Self::Settings { .. } => &RG0106,
             Self::Declaration { .. } => &RG0107,
             Self::Pattern { .. } | Self::Patterns { .. } => &RG0108,
+            Self::Claim { .. } => &RG0110,
         }
     }
 }
@@ -98,6 +101,14 @@ impl fmt::Display for BootProblem {
             Self::Patterns { count, detail } => {
                 write!(formatter, "the {count} URL patterns of this build do not fit together: {detail}")
             }
+            Self::Claim { metadata, tables } => write!(
+                formatter,
+                "the tables of `{name}` ({place}) would begin with `{name}_`, and so does what the core or the database \
+                 has: {tables}; rename the extension",
+                name = metadata.name,
+                place = Place(metadata),
+                tables = tables.join(", ")
+            ),
         }
     }
 }

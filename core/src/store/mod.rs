@@ -15,6 +15,7 @@ pub(crate) mod logs;
 mod migrate;
 pub(crate) mod nodes;
 pub(crate) mod notifications;
+mod owner;
 mod page;
 pub(crate) mod releases;
 pub(crate) mod tasks;
@@ -26,6 +27,7 @@ pub(crate) use logs::LogLine;
 pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};
 pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
+pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
 pub(crate) use tasks::{NewTask, TaskFilter, TaskNode};
 
