@@ -81,13 +81,14 @@ pub use rivetgun_macros::link_extensions;
 pub mod prelude {
     pub use crate::{
         extension::{
-            ClusterData, Db, DbTransaction, Error, Extension, ExtensionContext, HookContext, Migrations, Model,
-            NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared, Result, Urls, veto,
+            CallContext, Calls, ClusterData, Db, DbTransaction, Error, Extension, ExtensionContext, HookContext,
+            Migrations, Model, NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared, Provider,
+            Provides, Result, Urls, veto,
         },
         http::{Json, Query},
         model::{
-            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup, NodeStatus, Object,
-            Topic, UnknownWord,
+            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup,
+            NodeStatus, Object, Topic, UnknownWord,
         },
     };
     pub use axum::{
@@ -99,6 +100,7 @@ pub mod prelude {
     pub use rivetgun_macros::{extension, migrations, pipeline, pipelines, urls};
     #[doc(no_inline)]
     pub use sea_orm;
+    pub use sea_orm_migration::async_trait::async_trait;
     pub use serde_json::{Value, json};
 }
 

@@ -1,6 +1,12 @@
 //! The server: everything that requests, commands and background work share.
 
-use crate::{deploy::Orchestrator, registry::Registry, settings::Settings, store::Store};
+use crate::{
+    deploy::Orchestrator,
+    extension::{Peer, Scope},
+    registry::{Loaded, Registry},
+    settings::Settings,
+    store::Store,
+};
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    /// The extensions as contexts need them, in the total order.
+    pub(crate) peers: Arc<[Peer]>,
     pub(crate) orchestrators: BTreeMap<String, Arc<dyn Orchestrator>>,
     /// The domain of the installation, for the names of nodes.
     pub(crate) domain: Arc<str>,
@@ -21,6 +29,13 @@ pub(crate) struct Server {
     pub(crate) work: TaskTracker,
     /// Tells the work to end.
     pub(crate) stopping: CancellationToken,
+}
+
+impl Server {
+    /// What the contexts of a call to an extension share.
+    pub(crate) fn scope(&self, loaded: &Loaded, now: DateTime<Utc>) -> Scope {
+        Scope { peers: Arc::clone(&self.peers), place: loaded.place, domain: Arc::clone(&self.domain), now }
+    }
 }
 
 /// Where the time comes from.

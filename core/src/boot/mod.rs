@@ -11,7 +11,7 @@ use crate::{
     registry::{BootProblems, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
-    store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Store},
+    store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Owners, Store},
 };
 use rivetgun_migrations::{Core, HISTORY_TABLE};
 use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -147,7 +147,9 @@ impl Migrated {
         let Self { linked: Linked { settings, registry, urls }, store, state_dir, .. } = self;
         let local: Arc<dyn Orchestrator> =
             Arc::new(Local::new(settings.orchestrators.local.clone(), &settings.state_dir));
+        let owners = Owners::new(registry.iter().map(|loaded| loaded.metadata.name.to_owned()));
         let server = Arc::new(Server {
+            peers: registry.peers(&Arc::new(owners)),
             id: state_dir.id(),
             domain: settings.domain.as_str().into(),
             settings,

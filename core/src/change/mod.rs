@@ -124,7 +124,7 @@ impl ChangeTx {
         if !loaded.metadata.overrides(hook.method()) {
             return Ok(());
         }
-        let scope = loaded.scope(&self.server.domain, self.now);
+        let scope = self.server.scope(loaded, self.now);
         let fault = match contain::call_hook(loaded, scope, &self.transaction, hook).await {
             Ok(()) => return Ok(()),
             Err(HookFault::Database(error)) => return Err(error.into()),

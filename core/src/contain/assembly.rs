@@ -1,7 +1,7 @@
 //! Makes an extension and collects what it declares: plain calls, once at boot.
 
 use super::{Call, Fault, contain_plain};
-use crate::extension::{DynExtension, DynPipeline, Registration, SectionError, UrlEntry};
+use crate::extension::{Called, DynExtension, DynPipeline, Provided, Registration, SectionError, UrlEntry};
 use sea_orm_migration::MigrationTrait;
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -13,6 +13,8 @@ pub(crate) struct Parts {
     pub(crate) urls: Vec<UrlEntry>,
     pub(crate) migrations: Vec<Arc<dyn MigrationTrait>>,
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
+    pub(crate) provides: Vec<Provided>,
+    pub(crate) calls: Vec<Called>,
 }
 
 /// Makes an extension and asks it for its parts. The fault carries the method in which it happened.
@@ -24,6 +26,8 @@ pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Res
         urls: contained_call(name, "urls", || extension.urls().into_entries())?,
         migrations: contained_call(name, "migrations", || extension.migrations().into_vec())?,
         pipelines: contained_call(name, "pipelines", || extension.pipelines().into_vec())?,
+        provides: contained_call(name, "provides", || extension.provides().into_vec())?,
+        calls: contained_call(name, "calls", || extension.calls().into_vec())?,
         extension,
     })
 }

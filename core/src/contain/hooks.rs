@@ -29,7 +29,7 @@ pub(crate) async fn call_hook(
     transaction: &DatabaseTransaction,
     hook: HookCall<'_>,
 ) -> Result<(), HookFault> {
-    let db = Db::savepoint(transaction.begin().await.map_err(HookFault::Database)?);
+    let db = Db::savepoint(transaction.begin().await.map_err(HookFault::Database)?, &scope);
     let limit = loaded.hook_timeout;
     limit_statements(&db, limit).await.map_err(HookFault::Database)?;
     let call = Call { extension: loaded.metadata.name, method: hook.method(), limit };
@@ -58,7 +58,7 @@ pub(crate) async fn call_hook(
 async fn limit_statements(db: &Db, limit: Duration) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         let milliseconds = (limit.as_millis() * 9 / 10).clamp(1, i32::MAX as u128);
-        db.execute_unprepared(&format!("SET LOCAL statement_timeout = {milliseconds}")).await?;
+        db.core().execute_unprepared(&format!("SET LOCAL statement_timeout = {milliseconds}")).await?;
     }
     Ok(())
 }
@@ -76,7 +76,7 @@ fn is_cut_off(fault: &Fault) -> bool {
 
 async fn unlimit_statements(db: &Db) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
-        db.execute_unprepared("SET LOCAL statement_timeout = DEFAULT").await?;
+        db.core().execute_unprepared("SET LOCAL statement_timeout = DEFAULT").await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod assembly;
 mod handler;
 mod hooks;
+mod provider;
 mod stages;
 
 pub(crate) use assembly::{Parts, assemble};

@@ -40,7 +40,7 @@ pub(super) async fn run(
 ) -> Result<ClusterData, StageFault> {
     let now = server.clock.now();
     for (loaded, reach) in server.registry.enabled_for(&data.cluster, &data.node_list) {
-        let scope = loaded.scope(&server.domain, now);
+        let scope = server.scope(loaded, now);
         for pipeline in &loaded.pipelines {
             data = Run { server, loaded, pipeline, reach: &reach, kind }.over(data, scope.clone(), trace).await?;
         }
@@ -86,7 +86,7 @@ impl Run<'_> {
         }
         let failed = |fault| self.failed_in("prepare", fault);
         let snapshot = self.server.store.snapshot().await.map_err(|error| failed(Fault::Failed(error.into())))?;
-        let cx = PrepareContext { scope, db: Db::savepoint(snapshot) };
+        let cx = PrepareContext { db: Db::snapshot(snapshot, &scope), scope };
         let prepared = contain::prepare(call, &cx, &data.cluster, self.reach.of(&data.node_list)).await;
         // Whatever it wrote goes: it is there to read.
         cx.db.discard().await.map_err(|error| failed(Fault::Failed(error.into())))?;

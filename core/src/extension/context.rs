@@ -1,40 +1,12 @@
 //! What an extension is given besides the arguments of a call: its database, its settings, the clock, the model.
 
-use super::{Db, DbTransaction, Described, Error, Metadata, Prepared, Result};
+use super::{Connection, Db, DbTransaction, Described, Error, Prepared, Provider, Result, Scope};
 use crate::{
     model::{Cluster, Node, Object, Topic},
     store::{self, NewNotification, Store},
 };
 use chrono::{DateTime, Utc};
-use std::{any::Any, fmt, sync::Arc};
-
-/// What all contexts of one call share.
-#[derive(Clone)]
-pub(crate) struct Scope {
-    pub(crate) metadata: &'static Metadata,
-    pub(crate) settings: Arc<dyn Any + Send + Sync>,
-    /// The domain of the installation, for the names of nodes.
-    pub(crate) domain: Arc<str>,
-    pub(crate) now: DateTime<Utc>,
-}
-
-impl Scope {
-    fn settings<E: Described>(&self) -> &E::Settings {
-        self.settings.downcast_ref().unwrap_or_else(|| {
-            panic!("`{}` asked for the settings of `{}`: only its own are given", self.metadata.name, E::METADATA.name)
-        })
-    }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Scope")
-            .field("extension", &self.metadata.name)
-            .field("now", &self.now)
-            .finish_non_exhaustive()
-    }
-}
+use std::sync::Arc;
 
 /// The accessors that every context has.
 macro_rules! accessors {
@@ -53,6 +25,57 @@ macro_rules! accessors {
     };
 }
 
+/// The accessors of a context with a database.
+macro_rules! accessors_with_database {
+    () => {
+        accessors!();
+
+        /// Nodes and clusters, as they are in the same transaction or snapshot.
+        #[must_use]
+        pub fn model(&self) -> Model<'_> {
+            Model { connection: self.db().core(), domain: &self.scope.domain }
+        }
+
+        /// What an extension that this one `requires` provides as `T`, which [`calls`](super::Extension::calls) declares.
+        ///
+        /// # Errors
+        /// When it does not.
+        pub fn provider<T: ?Sized + 'static>(&self) -> Result<Provider<'_, T>> {
+            self.scope.provider(self.db())
+        }
+
+        /// What is provided as `T` for a node: by the first, in the total order, of the extensions that the node itself
+        /// enables, or else of those that its cluster does.
+        ///
+        /// # Errors
+        /// A conflict, when none of them provides it; what the database says.
+        pub async fn provider_for_node<T: ?Sized + 'static>(&self, node: &Node) -> Result<Provider<'_, T>> {
+            let cluster = match node.cluster {
+                Some(cluster) => self.model().cluster(cluster).await?,
+                None => None,
+            };
+            self.scope.provider_for(self.db(), node, cluster.as_ref())
+        }
+    };
+}
+
+/// The context of a call of one extension by another, in the transaction or the snapshot of the caller.
+#[derive(Debug)]
+pub struct CallContext {
+    pub(crate) scope: Scope,
+    pub(crate) db: Db,
+}
+
+impl CallContext {
+    accessors_with_database!();
+
+    /// The database, with the tables of the extension that is called. Where the caller only reads, so does this.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+}
+
 /// The context of a hook.
 #[derive(Debug)]
 pub struct HookContext<'a> {
@@ -61,18 +84,12 @@ pub struct HookContext<'a> {
 }
 
 impl HookContext<'_> {
-    accessors!();
+    accessors_with_database!();
 
     /// The database, in the extension's savepoint of the change's transaction.
     #[must_use]
     pub fn db(&self) -> &Db {
         self.db
-    }
-
-    /// Nodes and clusters, as the change has made them.
-    #[must_use]
-    pub fn model(&self) -> Model<'_> {
-        Model { db: self.db, domain: &self.scope.domain }
     }
 
     /// Leaves a notification for people, which stays only if the change does.
@@ -87,9 +104,9 @@ impl HookContext<'_> {
             cluster: node.and_then(|node| node.cluster),
             node: node.map(|node| node.id),
             task: None,
-            extension: Some(self.scope.metadata.name.to_owned()),
+            extension: Some(self.scope.own().metadata.name.to_owned()),
         };
-        Ok(store::notifications::insert(self.db, notification).await?)
+        Ok(store::notifications::insert(self.db.core(), notification).await?)
     }
 }
 
@@ -101,18 +118,12 @@ pub struct PrepareContext {
 }
 
 impl PrepareContext {
-    accessors!();
+    accessors_with_database!();
 
-    /// The database, to read from, as it was at one moment; what is written is thrown away.
+    /// The database, to read from, as it was at one moment.
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
-    }
-
-    /// Nodes and clusters.
-    #[must_use]
-    pub fn model(&self) -> Model<'_> {
-        Model { db: &self.db, domain: &self.scope.domain }
     }
 }
 
@@ -152,10 +163,10 @@ pub struct ExtensionContext {
 }
 
 impl ExtensionContext {
-    accessors!();
+    accessors_with_database!();
 
     pub(crate) fn new(scope: Scope, store: Store) -> Self {
-        let db = Arc::new(Db::pool(store.reader()));
+        let db = Arc::new(Db::pool(store.reader(), &scope));
         Self { scope, store, db }
     }
 
@@ -170,20 +181,14 @@ impl ExtensionContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?))
-    }
-
-    /// Nodes and clusters.
-    #[must_use]
-    pub fn model(&self) -> Model<'_> {
-        Model { db: &self.db, domain: &self.scope.domain }
+        Ok(DbTransaction::new(self.store.write().await?, &self.scope))
     }
 }
 
 /// The core's data, to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Model<'a> {
-    db: &'a Db,
+    connection: &'a Connection,
     domain: &'a str,
 }
 
@@ -193,7 +198,7 @@ impl Model<'_> {
     /// # Errors
     /// What the database says.
     pub async fn node(&self, id: i64) -> Result<Option<Node>> {
-        Ok(store::nodes::find(self.db, self.domain, id).await?)
+        Ok(store::nodes::find(self.connection, self.domain, id).await?)
     }
 
     /// The nodes of a cluster, in the order of their ids.
@@ -201,7 +206,7 @@ impl Model<'_> {
     /// # Errors
     /// What the database says.
     pub async fn nodes_of(&self, cluster: i64) -> Result<Vec<Node>> {
-        Ok(store::nodes::of_cluster(self.db, self.domain, cluster).await?)
+        Ok(store::nodes::of_cluster(self.connection, self.domain, cluster).await?)
     }
 
     /// The cluster with this id.
@@ -209,7 +214,7 @@ impl Model<'_> {
     /// # Errors
     /// What the database says.
     pub async fn cluster(&self, id: i64) -> Result<Option<Cluster>> {
-        Ok(store::clusters::find(self.db, id).await?)
+        Ok(store::clusters::find(self.connection, id).await?)
     }
 
     /// The attributes of a cluster; empty when there is no such cluster.
@@ -217,6 +222,6 @@ impl Model<'_> {
     /// # Errors
     /// What the database says.
     pub async fn attributes(&self, cluster: i64) -> Result<Object> {
-        Ok(store::clusters::attributes(self.db, cluster).await?)
+        Ok(store::clusters::attributes(self.connection, cluster).await?)
     }
 }

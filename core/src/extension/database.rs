@@ -1,61 +1,129 @@
 //! The database as an extension reaches it.
 
+use super::{
+    Scope,
+    fence::{Access, Fence},
+};
 use crate::store::WriteTx;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 use sea_orm_migration::async_trait;
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
-/// A handle on the database: every query of sea-orm takes it (`Entity::find().all(db)`).
+/// A handle on the tables of an extension: every query of sea-orm takes it (`Entity::find().all(db)`).
 ///
-/// In a hook it is the savepoint of the extension; in a URL handler and in [`prepare`](super::Pipeline::prepare) a pool
-/// of connections. Tables of an extension begin with its name: `additional_logger_entries`.
+/// In a hook it is the savepoint of the extension; in a URL handler and in [`prepare`](super::Pipeline::prepare) it is
+/// there to read from. A statement that names what is not the extension's (its tables begin with its name:
+/// `additional_logger_entries`), that is not about rows, or that writes through a handle to read with, is refused with
+/// `RG0301`, however it was made.
 #[derive(Debug)]
-pub struct Db(Inner);
+pub struct Db {
+    connection: Arc<Connection>,
+    fence: Arc<Fence>,
+    access: Access,
+}
 
+/// What stands behind a [`Db`], without its fence: for the queries of the core.
 #[derive(Debug)]
-enum Inner {
+pub(crate) enum Connection {
     Pool(DatabaseConnection),
     Savepoint(DatabaseTransaction),
     Write(WriteTx),
 }
 
 impl Db {
-    pub(crate) fn pool(connection: &DatabaseConnection) -> Self {
-        Self(Inner::Pool(connection.clone()))
+    fn new(connection: Connection, scope: &Scope, access: Access) -> Self {
+        Self { connection: Arc::new(connection), fence: Arc::clone(&scope.own().fence), access }
     }
 
-    pub(crate) fn savepoint(savepoint: DatabaseTransaction) -> Self {
-        Self(Inner::Savepoint(savepoint))
+    /// To read from, each time as it is then.
+    pub(crate) fn pool(connection: &DatabaseConnection, scope: &Scope) -> Self {
+        Self::new(Connection::Pool(connection.clone()), scope, Access::Read)
+    }
+
+    /// To read from, as it is at one moment.
+    pub(crate) fn snapshot(snapshot: DatabaseTransaction, scope: &Scope) -> Self {
+        Self::new(Connection::Savepoint(snapshot), scope, Access::Read)
+    }
+
+    /// To read from and write to, in a transaction of the core.
+    pub(crate) fn savepoint(savepoint: DatabaseTransaction, scope: &Scope) -> Self {
+        Self::new(Connection::Savepoint(savepoint), scope, Access::Write)
+    }
+
+    /// The same connection for another extension.
+    pub(super) fn of_peer(&self, fence: &Arc<Fence>) -> Self {
+        Self { connection: Arc::clone(&self.connection), fence: Arc::clone(fence), access: self.access }
+    }
+
+    /// The connection as the core uses it.
+    pub(crate) fn core(&self) -> &Connection {
+        &self.connection
     }
 
     /// Keeps what was written: releases a savepoint, commits a transaction.
     pub(crate) async fn keep(self) -> Result<(), DbErr> {
-        match self.0 {
-            Inner::Pool(_) => Ok(()),
-            Inner::Savepoint(savepoint) => savepoint.commit().await,
-            Inner::Write(transaction) => transaction.commit().await,
+        match self.into_connection()? {
+            Connection::Pool(_) => Ok(()),
+            Connection::Savepoint(savepoint) => savepoint.commit().await,
+            Connection::Write(transaction) => transaction.commit().await,
         }
     }
 
     /// Throws away what was written.
     pub(crate) async fn discard(self) -> Result<(), DbErr> {
-        match self.0 {
-            Inner::Pool(_) => Ok(()),
-            Inner::Savepoint(savepoint) => savepoint.rollback().await,
-            Inner::Write(transaction) => transaction.rollback().await,
+        match self.into_connection()? {
+            Connection::Pool(_) => Ok(()),
+            Connection::Savepoint(savepoint) => savepoint.rollback().await,
+            Connection::Write(transaction) => transaction.rollback().await,
         }
+    }
+
+    fn into_connection(self) -> Result<Connection, DbErr> {
+        // Other handles on it are those of providers, which end before the call in which they were made does.
+        Arc::into_inner(self.connection).ok_or_else(|| DbErr::Custom("a handle outlived its transaction".to_owned()))
+    }
+
+    fn check(&self, sql: &str) -> Result<(), DbErr> {
+        self.fence.check(self.connection.get_database_backend(), sql, self.access)
     }
 }
 
-/// Expands to the same call on whatever the handle stands for.
+#[async_trait::async_trait]
+impl ConnectionTrait for Db {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.check(&statement.sql)?;
+        self.connection.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.check(sql)?;
+        self.connection.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.check(&statement.sql)?;
+        self.connection.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.check(&statement.sql)?;
+        self.connection.query_all_raw(statement).await
+    }
+}
+
+/// Expands to the same call on whatever the connection is.
 macro_rules! delegate {
     ($self:ident, $connection:ident => $call:expr) => {
-        match &$self.0 {
-            Inner::Pool($connection) => $call,
-            Inner::Savepoint($connection) => $call,
-            Inner::Write(transaction) => {
+        match $self {
+            Connection::Pool($connection) => $call,
+            Connection::Savepoint($connection) => $call,
+            Connection::Write(transaction) => {
                 let $connection: &DatabaseTransaction = transaction;
                 $call
             }
@@ -64,7 +132,7 @@ macro_rules! delegate {
 }
 
 #[async_trait::async_trait]
-impl ConnectionTrait for Db {
+impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
         delegate!(self, connection => connection.get_database_backend())
     }
@@ -91,8 +159,8 @@ impl ConnectionTrait for Db {
 pub struct DbTransaction(Db);
 
 impl DbTransaction {
-    pub(crate) fn new(transaction: WriteTx) -> Self {
-        Self(Db(Inner::Write(transaction)))
+    pub(crate) fn new(transaction: WriteTx, scope: &Scope) -> Self {
+        Self(Db::new(Connection::Write(transaction), scope, Access::Write))
     }
 
     /// Makes what was written stay.

@@ -1,6 +1,9 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
-use super::{Extension, HookCall, HookContext, Migrations, Pipelines, Result, SectionError, Urls, extension_section};
+use super::{
+    Calls, Extension, HookCall, HookContext, Migrations, Pipelines, Provides, Result, SectionError, Urls,
+    extension_section,
+};
 use futures_util::future::BoxFuture;
 use std::{any::Any, sync::Arc};
 
@@ -8,6 +11,8 @@ pub(crate) trait DynExtension: Send + Sync {
     fn urls(&self) -> Urls;
     fn migrations(&self) -> Migrations;
     fn pipelines(&self) -> Pipelines;
+    fn provides(&self) -> Provides;
+    fn calls(&self) -> Calls;
     /// Reads the extension's section of the settings into its own type.
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
@@ -26,6 +31,14 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn pipelines(&self) -> Pipelines {
         self.0.pipelines()
+    }
+
+    fn provides(&self) -> Provides {
+        self.0.provides()
+    }
+
+    fn calls(&self) -> Calls {
+        self.0.calls()
     }
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {

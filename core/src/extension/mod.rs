@@ -8,28 +8,35 @@ mod data;
 mod database;
 mod dynamic;
 mod error;
+mod fence;
 mod hook;
 mod metadata;
 mod migrations;
 mod pipeline;
+mod provide;
+mod scope;
 mod settings;
 mod urls;
 
-pub use context::{ExtensionContext, HookContext, Model, PipelineContext, PrepareContext};
+pub use context::{CallContext, ExtensionContext, HookContext, Model, PipelineContext, PrepareContext};
 pub use data::{ClusterData, NodeData};
 pub use database::{Db, DbTransaction};
 pub use error::{Error, Result, veto};
 pub use metadata::{Described, DescribedPipeline, Metadata, PipelineMetadata, Registration};
 pub use migrations::Migrations;
 pub use pipeline::{Pipeline, Pipelines, Prepared};
+pub use provide::{Calls, Provider, Provides};
 pub use settings::NoSettings;
 pub use urls::Urls;
 
-pub(crate) use context::Scope;
+pub(crate) use database::Connection;
 pub(crate) use dynamic::DynExtension;
 pub(crate) use error::Kind;
+pub(crate) use fence::Fence;
 pub(crate) use hook::HookCall;
 pub(crate) use pipeline::{DynPipeline, Stage};
+pub(crate) use provide::{Called, Provided};
+pub(crate) use scope::{Peer, Scope};
 pub(crate) use settings::{Containment, OnFault, SectionError, extension_section};
 pub(crate) use urls::UrlEntry;
 
@@ -77,6 +84,16 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// Its pipelines, in the order in which they run; see [`pipelines!`](crate::pipelines).
     fn pipelines(&self) -> Pipelines {
         Pipelines::new()
+    }
+
+    /// What it provides to other extensions; see [`Provides`].
+    fn provides(&self) -> Provides {
+        Provides::new()
+    }
+
+    /// What it calls of the extensions that it requires; see [`Provides`].
+    fn calls(&self) -> Calls {
+        Calls::new()
     }
 
     /// A node was created: after the insert, before the commit.
@@ -134,12 +151,20 @@ pub trait Extension: Described + Send + Sync + 'static {
     }
 
     /// A node group was created: after the insert. The default group of a new cluster follows its cluster.
-    fn on_nodegroup_create(&self, _cx: &HookContext<'_>, _group: &NodeGroup) -> impl Future<Output = Result<()>> + Send {
+    fn on_nodegroup_create(
+        &self,
+        _cx: &HookContext<'_>,
+        _group: &NodeGroup,
+    ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
     /// A node group is about to be deleted, by itself or with its cluster; its nodes have left it already.
-    fn on_nodegroup_delete(&self, _cx: &HookContext<'_>, _group: &NodeGroup) -> impl Future<Output = Result<()>> + Send {
+    fn on_nodegroup_delete(
+        &self,
+        _cx: &HookContext<'_>,
+        _group: &NodeGroup,
+    ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 

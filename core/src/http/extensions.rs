@@ -91,7 +91,7 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: Vec<i64>) -> Ans
         "urls": loaded.urls.iter().map(|url| json!({"pattern": url.pattern})).collect::<Vec<_>>(),
         "pipelines": pipelines,
         "migrations": {"applied": migrations(MigrationState::Applied), "pending": migrations(MigrationState::Pending)},
-        "provides": [],
+        "provides": loaded.provided.iter().map(|provided| provided.called.name()).collect::<Vec<_>>(),
         "status": health.status,
         "reason": reason,
         "enabled_by": enabled_by,

@@ -148,7 +148,7 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
         return Problem::not_found("there is nothing at this path").into_response();
     };
     let name = url.owner.metadata.name;
-    let scope = url.owner.scope(&server.domain, server.clock.now());
+    let scope = server.scope(&url.owner, server.clock.now());
     request.extensions_mut().insert(ExtensionContext::new(scope, server.store.clone()));
     request.extensions_mut().insert(Came(came));
     *request.uri_mut() = inner;

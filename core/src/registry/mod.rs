@@ -1,5 +1,6 @@
 //! Collects what was linked, orders it, and checks all of it at once. Nobody else reads `inventory`.
 
+mod calls;
 mod order;
 mod problem;
 
@@ -8,16 +9,16 @@ pub(crate) use problem::{BootProblem, BootProblems};
 use crate::{
     contain::{self, Parts},
     extension::{
-        Containment, DynExtension, DynPipeline, Metadata, OnFault, Registration, Scope, SectionError, UrlEntry,
+        Called, Containment, DynExtension, DynPipeline, Fence, Metadata, OnFault, Peer, Provided, Registration,
+        SectionError, UrlEntry,
     },
     model::{Cluster, Node},
-    store::{Migrator, claims_of},
+    store::{Migrator, Owners, claims_of},
 };
-use chrono::{DateTime, Utc};
 use sea_orm_migration::MigrationTrait;
 use serde::Serialize;
 use std::{
-    any::Any,
+    any::{Any, TypeId},
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -26,15 +27,21 @@ use std::{
 /// The extensions of this build, in the total order.
 pub(crate) struct Registry {
     extensions: Vec<Arc<Loaded>>,
+    /// For each of them who answers its calls, by trait.
+    calls: Vec<BTreeMap<TypeId, usize>>,
 }
 
 /// An extension with all that was found out about it at boot.
 pub(crate) struct Loaded {
     pub(crate) metadata: &'static Metadata,
+    /// Its place in the total order.
+    pub(crate) place: usize,
     extension: Box<dyn DynExtension>,
     pub(crate) urls: Vec<UrlEntry>,
     pub(crate) migrations: Vec<Arc<dyn MigrationTrait>>,
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
+    pub(crate) provided: Vec<Provided>,
+    calls: Vec<Called>,
     settings: Arc<dyn Any + Send + Sync>,
     pub(crate) on_fault: OnFault,
     pub(crate) hook_timeout: Duration,
@@ -110,13 +117,28 @@ impl Registry {
                 .push(BootProblem::SettingsOfUnknown { file: sections.file.map(str::to_owned), name: name.clone() });
         }
         let mut extensions = Vec::new();
-        for index in order {
-            match Loaded::of(found[index], sections) {
+        for (place, index) in order.into_iter().enumerate() {
+            match Loaded::of(found[index], place, sections) {
                 Ok(loaded) => extensions.push(Arc::new(loaded)),
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self { extensions }) } else { Err(BootProblems(problems)) }
+        // An extension that could not be loaded has been told of; who would call it is no problem of its own.
+        let calls = if problems.is_empty() { calls::resolve(&extensions, &mut problems) } else { Vec::new() };
+        if problems.is_empty() { Ok(Self { extensions, calls }) } else { Err(BootProblems(problems)) }
+    }
+
+    /// All extensions as contexts need them, each fenced in among `owners`.
+    pub(crate) fn peers(&self, owners: &Arc<Owners>) -> Arc<[Peer]> {
+        let peer = |(loaded, calls): (&Arc<Loaded>, &BTreeMap<TypeId, usize>)| Peer {
+            metadata: loaded.metadata,
+            settings: Arc::clone(&loaded.settings),
+            fence: Arc::new(Fence::new(loaded.metadata.name, Arc::clone(owners))),
+            provided: loaded.provided.clone(),
+            calls: calls.clone(),
+            limit: loaded.hook_timeout,
+        };
+        self.extensions.iter().zip(&self.calls).map(peer).collect()
     }
 
     /// All extensions, in the total order.
@@ -166,19 +188,23 @@ fn claim(metadata: &'static Metadata) -> Option<BootProblem> {
 }
 
 impl Loaded {
-    fn of(registration: &Registration, sections: &Sections<'_>) -> Result<Self, Vec<BootProblem>> {
+    fn of(registration: &Registration, place: usize, sections: &Sections<'_>) -> Result<Self, Vec<BootProblem>> {
         let metadata = registration.metadata;
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
         let containment = Containment::take_from(&mut section);
-        let Parts { extension, settings, urls, migrations, pipelines } = contain::assemble(registration, section)
+        let assembled = contain::assemble(registration, section);
+        let Parts { extension, settings, urls, migrations, pipelines, provides, calls } = assembled
             .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
         match (containment, settings) {
             (Ok(containment), Ok(settings)) => Ok(Self {
                 metadata,
+                place,
                 extension,
                 urls,
                 migrations,
                 pipelines,
+                provided: provides,
+                calls,
                 settings,
                 on_fault: containment.on_fault,
                 hook_timeout: containment.hook_timeout(sections.hook_timeout),
@@ -199,11 +225,6 @@ impl Loaded {
     /// The extension itself, for `contain` and nobody else.
     pub(crate) fn extension(&self) -> &dyn DynExtension {
         &*self.extension
-    }
-
-    /// What the contexts of a call to it share.
-    pub(crate) fn scope(&self, domain: &Arc<str>, now: DateTime<Utc>) -> Scope {
-        Scope { metadata: self.metadata, settings: Arc::clone(&self.settings), domain: Arc::clone(domain), now }
     }
 
     pub(crate) fn health(&self) -> Health {

@@ -65,7 +65,8 @@ fn cycle(before: &[BTreeSet<usize>], placed: &BTreeSet<usize>, start: usize) -> 
     path.drain(..).skip_while(|&index| index != next).collect()
 }
 
-fn name_of(required: &str) -> &str {
+/// The name in a requirement such as `volume_manager >= 1.2`.
+pub(super) fn name_of(required: &str) -> &str {
     required.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(required, |end| &required[..end])
 }
 

@@ -16,6 +16,7 @@ catalogue! {
     RG0107 = "an extension could not say what it consists of";
     RG0108 = "a URL pattern cannot be used";
     RG0110 = "the name of an extension claims tables that are not its own";
+    RG0111 = "an extension calls what none that it requires provides";
 }
 
 /// One thing that is wrong.
@@ -30,6 +31,7 @@ pub(crate) enum BootProblem {
     Declaration { metadata: &'static Metadata, method: &'static str, fault: String },
     Pattern { extension: &'static str, file: &'static str, line: u32, pattern: &'static str, detail: String },
     Patterns { count: usize, detail: String },
+    Call { metadata: &'static Metadata, called: &'static str, provided_by: Vec<&'static str> },
     Claim { metadata: &'static Metadata, tables: Vec<String> },
 }
 
@@ -44,6 +46,7 @@ impl BootProblem {
             Self::Settings { .. } => &RG0106,
             Self::Declaration { .. } => &RG0107,
             Self::Pattern { .. } | Self::Patterns { .. } => &RG0108,
+            Self::Call { .. } => &RG0111,
             Self::Claim { .. } => &RG0110,
         }
     }
@@ -97,6 +100,20 @@ impl fmt::Display for BootProblem {
             }
             Self::Pattern { extension, file, line, pattern, detail } => {
                 write!(formatter, "the pattern `{pattern}` of `{extension}` ({file}:{line}) {detail}")
+            }
+            Self::Call { metadata, called, provided_by } => {
+                write!(formatter, "`{}` ({}) calls `{called}`, ", metadata.name, Place(metadata))?;
+                match provided_by.as_slice() {
+                    [] => {
+                        write!(formatter, "and no extension of this build provides it; add the crate of one that does")
+                    }
+                    names => write!(
+                        formatter,
+                        "which {} provides, and does not require it; add `requires = [\"{}\"]`",
+                        names.join(" or "),
+                        names[0]
+                    ),
+                }
             }
             Self::Patterns { count, detail } => {
                 write!(formatter, "the {count} URL patterns of this build do not fit together: {detail}")

@@ -21,8 +21,8 @@ pub(crate) mod releases;
 pub(crate) mod tasks;
 
 pub(crate) use clusters::{ClusterFilter, NewCluster};
-pub(crate) use groups::GroupFilter;
 pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
+pub(crate) use groups::GroupFilter;
 pub(crate) use logs::LogLine;
 pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};
 pub(crate) use nodes::{NewNode, NodeFilter};
