@@ -12,6 +12,7 @@ mod m20261121_000003_create_nodes;
 mod m20261121_000004_create_tasks;
 mod m20261121_000005_create_notifications;
 mod m20261121_000007_create_node_groups;
+mod m20261121_000008_create_sent_documents;
 
 /// The migrations of the core, with their own history table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +31,7 @@ pub const TABLES: &[&str] = &[
     "nodes",
     "notifications",
     "releases",
+    "sent_documents",
     "task_log_lines",
     "task_nodes",
     "tasks",
@@ -46,6 +48,7 @@ impl Core {
             Box::new(m20261121_000004_create_tasks::Migration),
             Box::new(m20261121_000005_create_notifications::Migration),
             Box::new(m20261121_000007_create_node_groups::Migration),
+            Box::new(m20261121_000008_create_sent_documents::Migration),
         ]
     }
 }

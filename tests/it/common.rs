@@ -54,8 +54,8 @@ pub(crate) async fn work_on(server: &TestServer, cluster: &Value, work: &str) ->
 /// All that the API shows of what is stored, the tables of the tests' extensions included.
 pub(crate) async fn everything(server: &TestServer) -> Value {
     let mut all = json!({});
-    let lists = ["nodes", "clusters", "releases", "tasks", "notifications"];
-    let tables = ["herald/rows", "probe/rows", "bystander/rows"];
+    let lists = ["nodes", "clusters", "nodegroups", "releases", "tasks", "notifications"];
+    let tables = ["herald/rows", "faulty/calls", "probe/rows", "bystander/rows"];
     for path in lists.into_iter().chain(tables) {
         all[path] = server.get(&format!("/{path}")).await.expect(200);
     }

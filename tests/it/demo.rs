@@ -8,7 +8,7 @@ fn the_demo_shows_every_part_of_the_main_job_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let told = finish(rivetgun(dir.path()).args(["demo", "--exit"])).expect(0);
     for part in [
-        "6 migrations applied",
+        " migrations applied",
         "extension additional_logger 1.0.0",
         "node 4 storage",
         "+ /time_started  \"deployment started at ",

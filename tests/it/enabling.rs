@@ -38,7 +38,7 @@ fn extensions_are_listed_in_the_total_order_with_all_that_they_are() {
         assert!(list(&probe["hooks"]).contains(&json!("on_node_create")), "{probe}");
         assert!(!list(&probe["hooks"]).contains(&json!("on_node_reset")), "{probe}");
         assert!(probe["urls"].to_string().contains("/probe/echo/"), "{probe}");
-        assert_eq!(listed[place("bystander")]["after"], json!(["probe"]));
+        assert_eq!(listed[place("bystander")]["after"], json!(["faulty", "probe"]));
         for unknown in ["nonsense", "Probe", "%00", "probe%2F"] {
             server.get(&format!("/extensions/{unknown}")).await.expect(404);
         }
@@ -179,4 +179,59 @@ fn an_extension_that_a_build_lacks_is_missing_until_it_is_disabled() {
 
 async fn extensions_of_a_new_cluster(server: &TestServer) -> String {
     format!("/clusters/{}/extensions", server.create_cluster("c").await["id"])
+}
+
+#[test]
+fn a_node_can_enable_an_extension_for_itself_alone() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_with_nodes(&server, "on_before_deployment_check: veto", 3).await;
+        let own = format!("/nodes/{}", nodes[1]);
+        server.put(&own, json!({"extensions": ["probe"]})).await.expect(200);
+        let path = format!("/clusters/{cluster}/orchestrator/deployment/defaults");
+        let data = server.get(&path).await.expect(200);
+        assert_eq!(data["common"].get("trail"), None, "what all nodes share is not its to change");
+        for node in &nodes {
+            let trail = data["nodes"][node.to_string()].get("node_trail");
+            let expected = json!(["probe/Mark", "probe/Second"]);
+            assert_eq!(trail, (node == &nodes[1]).then_some(&expected), "{node}");
+        }
+        let preparation = |node: &Value| data["nodes"][node.to_string()]["prepared_number"].clone();
+        assert!(preparation(&nodes[1]).is_u64(), "it is prepared for its node");
+
+        server.put(&own, json!({"extensions": ["faulty", "ledger"]})).await.expect(200);
+        server.delete("/ledger/rows").await.expect(204);
+        let provision = format!("/clusters/{cluster}/provision");
+        let problem = server.put(&provision, Value::Null).await.expect(409);
+        assert_eq!(problem["extension"], "faulty", "its check is called");
+        server.put(&format!("{provision}?nodes={}", nodes[0]), Value::Null).await.expect(202);
+        let checked = |rows: &Value| list(rows).iter().any(|row| row[0] == "on_before_deployment_check");
+        assert!(!checked(&server.get("/ledger/rows").await.expect(200)), "and not for work on other nodes");
+    });
+}
+
+#[test]
+fn a_name_that_a_node_has_enabled_and_this_build_lacks_stays_and_refuses_work_on_that_node() {
+    let dir = tempfile::tempdir().expect("a directory");
+    run(dir.path(), &["migrate", "up"]).expect(0);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (cluster, nodes) = runtime.block_on(async {
+        let server = TestServer::start(Some(database_of(dir.path())), "").await;
+        let (cluster, nodes) = cluster_with_nodes(&server, "c", 2).await;
+        let wanted = json!({"extensions": ["probe", "additional_logger"]});
+        server.put(&format!("/nodes/{}", nodes[1]), wanted).await.expect(200);
+        server.stop().await;
+        (cluster, nodes)
+    });
+    // The real binary has no `probe`.
+    let server = Serving::start(dir.path(), &[]);
+    let missing = server.request("GET", "/extensions/probe", &Value::Null, 200);
+    assert_eq!((&missing["status"], &missing["enabled_by_nodes"]), (&json!("missing"), &json!([nodes[1]])));
+    let problem = server.request("PUT", &format!("/clusters/{cluster}/provision"), &Value::Null, 409);
+    assert!(contains(&problem["detail"], &format!("probe enabled for node {}", nodes[1])), "{problem}");
+    server.request("PUT", &format!("/clusters/{cluster}/provision?nodes={}", nodes[0]), &Value::Null, 202);
+    let own = format!("/nodes/{}", nodes[1]);
+    let node = server.request("PUT", &own, &json!({"name": "still", "extensions": ["probe"]}), 200);
+    assert_eq!(node["extensions"], json!(["probe"]));
+    server.request("PUT", &own, &json!({"extensions": ["nonsense"]}), 400);
+    assert_eq!(server.request("PUT", &own, &json!({"extensions": []}), 200)["extensions"], json!([]));
 }

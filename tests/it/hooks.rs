@@ -6,17 +6,19 @@ use axum::http::Method;
 use rivetgun::testkit::{TestServer, on_both_databases};
 use serde_json::{Value, json};
 
-const HASTY: &str = "[extensions.probe]\nhook_timeout_ms = 300";
-const ISOLATED: &str = "[extensions.probe]\nhook_timeout_ms = 300\non_fault = \"isolate\"";
+const HASTY: &str = "[extensions.faulty]\nhook_timeout_ms = 300";
+const ISOLATED: &str = "[extensions.faulty]\nhook_timeout_ms = 300\non_fault = \"isolate\"";
 
 /// Every hook that can refuse a request.
-const HOOKS: [&str; 15] = [
+const HOOKS: [&str; 17] = [
     "on_node_create",
     "on_node_update",
     "on_node_delete",
     "on_node_collection_delete",
     "on_node_assign",
     "on_remove_node_from_cluster",
+    "on_nodegroup_create",
+    "on_nodegroup_delete",
     "on_cluster_create",
     "on_cluster_update",
     "on_cluster_delete",
@@ -28,14 +30,15 @@ const HOOKS: [&str; 15] = [
     "on_before_provisioning_serialization",
 ];
 
-/// What the probe can be made to do in any hook, with the status and a part of the detail that come of it.
-const FAULTS: [(&str, u16, &str); 6] = [
+/// What it can be made to do in any hook, with the status and a part of the detail that come of it.
+const FAULTS: [(&str, u16, &str); 7] = [
     ("error", 500, "failed"),
-    ("panic", 500, "panicked"),
+    ("early panic", 500, "panicked"),
     ("late panic", 500, "panicked"),
     ("bad statement", 500, "failed"),
     ("hang", 504, "took longer than 300 ms"),
-    ("slow statement", 504, "took longer than 300 ms"),
+    ("slow", 504, "took longer than 300 ms"),
+    ("foreign statement", 500, "failed"),
 ];
 
 #[test]
@@ -43,8 +46,8 @@ fn a_veto_refuses_the_change_with_its_reason() {
     on_both_databases(HASTY, async |server| {
         for (number, hook) in HOOKS.into_iter().enumerate() {
             let problem = refused(&server, hook, "veto", number).await.expect(409);
-            assert_eq!(problem["detail"], "the probe says no", "{hook}");
-            assert_eq!(problem["extension"], "probe", "{hook}");
+            assert_eq!(problem["detail"], "the faulty extension says no", "{hook}");
+            assert_eq!(problem["extension"], "faulty", "{hook}");
         }
     });
 }
@@ -56,11 +59,7 @@ fn an_error_refuses_the_change_and_keeps_its_secret() {
 
 #[test]
 fn a_panic_refuses_the_change_and_the_server_goes_on() {
-    on_both_databases(HASTY, async |server| {
-        refuse_everywhere(&server, FAULTS[1]).await;
-        let problem = refused(&server, "on_node_create", "early panic", 99).await.expect(500);
-        assert_eq!(problem["extension"], "probe");
-    });
+    on_both_databases(HASTY, async |server| refuse_everywhere(&server, FAULTS[1]).await);
 }
 
 #[test]
@@ -84,6 +83,11 @@ fn a_statement_that_takes_too_long_is_a_hook_that_takes_too_long() {
 }
 
 #[test]
+fn a_statement_that_reaches_for_the_core_s_tables_is_not_run() {
+    on_both_databases(HASTY, async |server| refuse_everywhere(&server, FAULTS[6]).await);
+}
+
+#[test]
 fn an_isolated_fault_takes_only_what_its_extension_wrote() {
     on_both_databases(ISOLATED, async |server| {
         let mut number = 0;
@@ -96,21 +100,24 @@ fn an_isolated_fault_takes_only_what_its_extension_wrote() {
                     server.ended(&answer).await;
                 }
                 let row = json!([hook, format!("{hook}: {how}")]);
-                let rows = async |extension: &str| server.get(&format!("/{extension}/rows")).await.expect(200);
-                for (extension, stays) in [("herald", true), ("probe", false), ("bystander", true)] {
+                let rows = async |extension: &str| match extension {
+                    "faulty" => server.get("/faulty/calls").await.expect(200),
+                    _ => server.get(&format!("/{extension}/rows")).await.expect(200),
+                };
+                for (extension, stays) in [("herald", true), ("faulty", false), ("bystander", true)] {
                     // Enabling is told to the extension concerned alone.
                     let concerned = !hook.starts_with("on_extension_") && !hook.starts_with("on_before_");
-                    let expected = stays && (concerned || extension == "probe");
+                    let expected = stays && (concerned || extension == "faulty");
                     assert_eq!(list(&rows(extension).await).contains(&row), expected, "{extension} after {row}");
                 }
                 let told = server.get("/notifications?order_by=-id").await.expect(200);
-                let told = list(&told).iter().find(|told| told["extension"] == "probe").expect("a notification");
+                let told = list(&told).iter().find(|told| told["extension"] == "faulty").expect("a notification");
                 assert_eq!(told["topic"], "warning");
                 assert!(contains(&told["message"], hook) && contains(&told["message"], detail), "{row}: {told}");
                 assert!(!contains(&told["message"], "secret"), "{told}");
-                let probe = server.get("/extensions/probe").await.expect(200);
-                assert_eq!(probe["status"], "degraded", "{row}");
-                assert!(contains(&probe["reason"], hook), "{row}: {probe}");
+                let faulty = server.get("/extensions/faulty").await.expect(200);
+                assert_eq!(faulty["status"], "degraded", "{row}");
+                assert!(contains(&faulty["reason"], hook), "{row}: {faulty}");
             }
         }
         assert_eq!(server.get("/extensions/bystander").await.expect(200)["status"], "running");
@@ -122,16 +129,18 @@ fn an_isolated_extension_can_still_refuse() {
     on_both_databases(ISOLATED, async |server| {
         for (number, hook) in HOOKS.into_iter().enumerate() {
             let problem = refused(&server, hook, "veto", number).await.expect(409);
-            assert_eq!(problem["extension"], "probe", "{hook}");
+            assert_eq!(problem["extension"], "faulty", "{hook}");
         }
-        assert_eq!(server.get("/extensions/probe").await.expect(200)["status"], "running", "a veto is no fault");
+        assert_eq!(server.get("/extensions/faulty").await.expect(200)["status"], "running", "a veto is no fault");
     });
 }
 
 #[test]
 fn a_deletion_by_force_always_gets_through() {
     on_both_databases(HASTY, async |server| {
-        for (number, how) in ["veto", "error", "panic", "late panic", "bad statement", "hang"].into_iter().enumerate() {
+        for (number, how) in
+            ["veto", "error", "early panic", "late panic", "bad statement", "hang"].into_iter().enumerate()
+        {
             let cluster = server.create_cluster(&format!("on_cluster_delete: {how}")).await["id"].clone();
             let used = node_named(&server, 10 * number + 1, &format!("on_node_delete: {how}")).await;
             let other = node_named(&server, 10 * number + 2, &format!("on_node_collection_delete: {how}")).await;
@@ -161,13 +170,13 @@ fn a_deletion_by_force_always_gets_through() {
 fn the_vetoes_of_a_check_are_told_together() {
     on_both_databases("", async |server| {
         let cluster = server.create_cluster("on_before_deployment_check: veto, and bystander").await["id"].clone();
-        enable(&server, &cluster, &["probe", "bystander"]).await;
+        enable(&server, &cluster, &["faulty", "bystander"]).await;
         let node = node_named(&server, 1, "n").await;
         assign(&server, &cluster, &[node], &[]).await;
         let before = everything(&server).await;
         let problem = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await.expect(409);
         let errors = json!([
-            {"extension": "probe", "detail": "the probe says no"},
+            {"extension": "faulty", "detail": "the faulty extension says no"},
             {"extension": "bystander", "detail": "the bystander says no"},
         ]);
         assert_eq!(problem["errors"], errors);
@@ -235,7 +244,7 @@ fn work_that_a_hook_refuses_to_begin_fails_and_changes_nothing() {
             let nodes = server.get("/nodes").await.expect(200);
             let clusters = server.get("/clusters").await.expect(200);
             let task = work_on(&server, &cluster, "provision").await;
-            assert_eq!((&task["status"], &task["extension"]), (&json!("error"), &json!("probe")), "{how}: {task}");
+            assert_eq!((&task["status"], &task["extension"]), (&json!("error"), &json!("faulty")), "{how}: {task}");
             assert!(contains(&task["message"], detail), "{how}: {task}");
             assert_eq!(server.get("/nodes").await.expect(200), nodes, "{how}");
             assert_eq!(server.get("/clusters").await.expect(200), clusters, "{how}");
@@ -254,9 +263,9 @@ fn what_has_happened_cannot_be_refused() {
             assert_eq!(work_on(&server, &cluster, "provision").await["status"], "ready", "{how}");
             assert_eq!(server.get(&format!("/nodes/{node}")).await.expect(200)["status"], "provisioned", "{how}");
             let told = server.get("/notifications").await.expect(200);
-            let of_probe = list(&told).iter().rfind(|told| told["extension"] == "probe").expect("a notification");
-            assert!(contains(&of_probe["message"], detail), "{how}: {of_probe}");
-            assert_eq!((&of_probe["node"], &of_probe["cluster"]), (&node, &cluster), "{how}");
+            let of_faulty = list(&told).iter().rfind(|told| told["extension"] == "faulty").expect("a notification");
+            assert!(contains(&of_faulty["message"], detail), "{how}: {of_faulty}");
+            assert_eq!((&of_faulty["node"], &of_faulty["cluster"]), (&node, &cluster), "{how}");
         }
     });
 }
@@ -266,7 +275,7 @@ fn nothing_of_a_refused_change_stays_with_an_earlier_extension() {
     on_both_databases(HASTY, async |server| {
         let node = node_named(&server, 1, "n").await;
         let next = node.as_i64().expect("an id") + 1;
-        server.post("/nodes", json!({"mac": mac(2), "name": "on_node_create: panic"})).await.expect(500);
+        server.post("/nodes", json!({"mac": mac(2), "name": "on_node_create: late panic"})).await.expect(500);
         assert_eq!(server.get(&format!("/additional_logger/{next}")).await.expect(200), json!([]));
         assert_eq!(each(&server.get(&format!("/additional_logger/{node}")).await.expect(200), "event"), ["created"]);
     });
@@ -283,16 +292,16 @@ struct Attempt {
 async fn refuse_everywhere(server: &TestServer, (how, status, detail): (&str, u16, &str)) {
     for (number, hook) in HOOKS.into_iter().enumerate() {
         let problem = refused(server, hook, how, number).await.expect(status);
-        assert_eq!(problem["extension"], "probe", "{hook}");
+        assert_eq!(problem["extension"], "faulty", "{hook}");
         assert!(contains(&problem["detail"], detail) && contains(&problem["detail"], hook), "{hook}: {problem}");
         assert!(!problem.to_string().contains("secret"), "{problem}");
         assert!(problem["request_id"].is_string(), "{problem}");
     }
     server.discover(&mac(1000)).await;
-    assert_eq!(server.get("/extensions/probe").await.expect(200)["status"], "running");
+    assert_eq!(server.get("/extensions/faulty").await.expect(200)["status"], "running");
 }
 
-/// Makes the probe do something in a hook; the answer. Nothing may have been written.
+/// Makes the faulty extension do something in a hook; the answer. Nothing may have been written.
 async fn refused(server: &TestServer, hook: &str, how: &str, number: usize) -> rivetgun::testkit::Answer {
     let Attempt { method, path, body, .. } = arrange(server, hook, how, number).await;
     let before = everything(server).await;
@@ -309,6 +318,15 @@ async fn arrange(server: &TestServer, hook: &str, how: &str, number: usize) -> A
     }
     if hook == "on_cluster_create" {
         return attempt(Method::POST, "/clusters".to_owned(), json!({"name": name}), 201);
+    }
+    if let "on_nodegroup_create" | "on_nodegroup_delete" = hook {
+        let cluster = server.create_cluster(&format!("{how} {number}")).await["id"].clone();
+        let group = json!({"cluster_id": cluster, "name": name});
+        if hook == "on_nodegroup_create" {
+            return attempt(Method::POST, "/nodegroups".to_owned(), group, 201);
+        }
+        let group = server.post("/nodegroups", group).await.expect(201)["id"].clone();
+        return attempt(Method::DELETE, format!("/nodegroups/{group}"), Value::Null, 204);
     }
     if hook == "on_node_update" {
         let node = node_named(server, number, "n").await;
@@ -335,13 +353,13 @@ async fn arrange(server: &TestServer, hook: &str, how: &str, number: usize) -> A
         }
         "on_cluster_delete" => attempt(Method::DELETE, path, Value::Null, 202),
         "on_cluster_patch_attributes" => attempt(Method::PUT, format!("{path}/attributes"), json!({"a": 1}), 200),
-        "on_extension_enable" => attempt(Method::PUT, format!("{path}/extensions"), json!(["probe"]), 200),
+        "on_extension_enable" => attempt(Method::PUT, format!("{path}/extensions"), json!(["faulty"]), 200),
         "on_extension_disable" => {
-            enable(server, &cluster, &["probe"]).await;
-            attempt(Method::DELETE, format!("{path}/extensions?extension_names=probe"), Value::Null, 204)
+            enable(server, &cluster, &["faulty"]).await;
+            attempt(Method::DELETE, format!("{path}/extensions?extension_names=faulty"), Value::Null, 204)
         }
         _ => {
-            enable(server, &cluster, &["probe"]).await;
+            enable(server, &cluster, &["faulty"]).await;
             assign(server, &cluster, &[node], &["a"]).await;
             if hook == "on_before_deployment_serialization" {
                 work_on(server, &cluster, "provision").await;

@@ -2,8 +2,11 @@
 
 rivetgun::link_extensions!();
 
+use faulty_extension as _; // linked, and with it registered
+
 // What several areas use: extensions that misbehave on demand, the binary, small words.
 mod common;
+mod ledger;
 mod probe;
 mod process;
 mod routes;
@@ -18,11 +21,15 @@ mod clusters;
 mod demo;
 mod enabling;
 mod explain;
+mod fence;
+mod groups;
+mod hook_table;
 mod hooks;
 mod import;
 mod linking;
 mod nodes;
 mod pipelines;
+mod providers;
 mod recovery;
 mod urls;
 mod work;

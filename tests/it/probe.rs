@@ -1,16 +1,15 @@
-//! The extensions of these tests. What they do depends on the names of nodes and clusters: a node that is named
-//! `on_node_create: panic` makes the probe panic in that hook.
+//! The extensions of these tests, beside `examples/faulty-extension`.
 //!
-//! Three of them write a row into a table of their own in every hook, before anything else, so that what is rolled back
-//! can be told from what stays. In the total order they are `herald` (by its priority), `probe`, and `bystander` (by its
-//! `after`).
+//! Three of them write a row into a table of their own in every hook, so that what is rolled back can be told from what
+//! stays. In the total order they are `herald` (by its priority), `probe`, and `bystander` (by its `after`); `faulty`
+//! stands before the last of them.
 
 use crate::stages::{Mark, Second, Witness};
 use crate::urls_of_probe as urls;
 use rivetgun::{
     migration::{ColumnDef, DbErr, MigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     prelude::{
-        sea_orm::{ConnectionTrait, DbBackend, Statement},
+        sea_orm::{ConnectionTrait, Statement},
         *,
     },
 };
@@ -31,10 +30,8 @@ macro_rules! with_every_hook {
         impl Extension for $type {
             $($declaration)*
 
-            // A plain function, which can panic before there is a future.
-            fn on_node_create(&self, cx: &HookContext<'_>, node: &Node) -> impl Future<Output = Result<()>> + Send {
-                assert!(node.name != "on_node_create: early panic" || stringify!($type) != "Probe", "early");
-                self.called(cx, "on_node_create", vec![&node.name])
+            async fn on_node_create(&self, cx: &HookContext<'_>, node: &Node) -> Result<()> {
+                self.called(cx, "on_node_create", vec![&node.name]).await
             }
 
             async fn on_node_update(&self, cx: &HookContext<'_>, node: &Node, change: &Change) -> Result<()> {
@@ -68,6 +65,14 @@ macro_rules! with_every_hook {
                 _cluster: &Cluster,
             ) -> Result<()> {
                 self.called(cx, "on_remove_node_from_cluster", vec![&node.name]).await
+            }
+
+            async fn on_nodegroup_create(&self, cx: &HookContext<'_>, group: &NodeGroup) -> Result<()> {
+                self.called(cx, "on_nodegroup_create", vec![&group.name]).await
+            }
+
+            async fn on_nodegroup_delete(&self, cx: &HookContext<'_>, group: &NodeGroup) -> Result<()> {
+                self.called(cx, "on_nodegroup_delete", vec![&group.name]).await
             }
 
             async fn on_cluster_create(&self, cx: &HookContext<'_>, cluster: &Cluster) -> Result<()> {
@@ -171,7 +176,7 @@ with_every_hook! {
 }
 
 with_every_hook! {
-    #[extension(name = "bystander", after = ["probe"])]
+    #[extension(name = "bystander", after = ["faulty", "probe"])]
     impl Extension for Bystander {
         fn urls(&self) -> Urls {
             urls! { r"/bystander/rows/?" => get(bystander_rows) }
@@ -195,29 +200,7 @@ impl Herald {
 
 impl Probe {
     async fn called(&self, cx: &HookContext<'_>, hook: &str, names: Vec<&str>) -> Result<()> {
-        record(cx, "probe", hook, &names).await?;
-        for name in names {
-            match wanted_in(hook, name) {
-                Some("veto" | "veto, and bystander") => return Err(veto("the probe says no")),
-                Some("error") => return Err(Error::failed("the inner secret of the probe")),
-                Some("panic") => panic!("the inner secret of the probe"),
-                Some("late panic") => {
-                    tokio::task::yield_now().await;
-                    panic!("the inner secret of the probe");
-                }
-                Some("hang") => std::future::pending().await,
-                // Only the limit of the statement ends it: by the time that the hook's own is over, it is over.
-                Some("slow statement") if cx.db().get_database_backend() == DbBackend::Postgres => {
-                    cx.db().execute_unprepared("SELECT pg_sleep(60)").await?;
-                }
-                Some("slow statement") => std::future::pending().await,
-                Some("bad statement") => {
-                    cx.db().execute_unprepared("SELECT * FROM there_is_no_such").await?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        record(cx, "probe", hook, &names).await
     }
 }
 
@@ -238,12 +221,18 @@ pub(crate) fn wanted_in<'n>(hook: &str, name: &'n str) -> Option<&'n str> {
 }
 
 async fn record(cx: &HookContext<'_>, extension: &str, hook: &str, names: &[&str]) -> Result<()> {
-    let sql = format!("INSERT INTO {extension}_rows (event, subject) VALUES ($1, $2)");
-    let values = [hook.into(), names.join(", ").into()];
-    cx.db().execute_raw(Statement::from_sql_and_values(cx.db().get_database_backend(), sql, values)).await?;
+    write_row(cx, extension, hook, &names.join(", ")).await?;
     if names.iter().any(|name| name.ends_with("in order")) {
         cx.notify(Topic::Warning, hook, None).await?;
     }
+    Ok(())
+}
+
+/// Writes a row into the table of one of the extensions.
+pub(crate) async fn write_row(cx: &HookContext<'_>, extension: &str, hook: &str, subject: &str) -> Result<()> {
+    let sql = format!("INSERT INTO {extension}_rows (event, subject) VALUES ($1, $2)");
+    let values = [hook.into(), subject.into()];
+    cx.db().execute_raw(Statement::from_sql_and_values(cx.db().get_database_backend(), sql, values)).await?;
     Ok(())
 }
 
@@ -260,7 +249,7 @@ async fn bystander_rows(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
 }
 
 /// Each row as `[hook, names]`.
-async fn rows(cx: &ExtensionContext, extension: &str) -> Result<Json<Vec<Value>>> {
+pub(crate) async fn rows(cx: &ExtensionContext, extension: &str) -> Result<Json<Vec<Value>>> {
     let sql = format!("SELECT event, subject FROM {extension}_rows ORDER BY id");
     let rows = cx.db().query_all_raw(Statement::from_string(cx.db().get_database_backend(), sql)).await?;
     let rows = rows.iter().map(|row| {
@@ -271,7 +260,7 @@ async fn rows(cx: &ExtensionContext, extension: &str) -> Result<Json<Vec<Value>>
 }
 
 /// The table of one of the extensions.
-struct CreateRows(&'static str);
+pub(crate) struct CreateRows(pub(crate) &'static str);
 
 impl MigrationName for CreateRows {
     fn name(&self) -> &str {

@@ -1,9 +1,10 @@
 //! Nodes are provisioned and deployed by the operator's commands, or their documents are left in the outbox.
 
-use crate::common::{assign, cluster_with_nodes, contains, each, list, node_named, work_on};
+use crate::common::{assign, cluster_with_nodes, contains, each, enable, list, node_named, work_on};
 use axum::http::Method;
 use rivetgun::testkit::on_both_databases;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{path::Path, process::Command, time::Duration};
 use tempfile::TempDir;
 
@@ -401,4 +402,53 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), wait)
         .await
         .unwrap_or_else(|_| panic!("it never happens that {what}"));
+}
+
+#[test]
+fn what_was_sent_is_kept_once_for_all_nodes_and_once_for_each_with_its_hash() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_with_nodes(&server, "c", 2).await;
+        enable(&server, &cluster, &["probe"]).await;
+        server.put(&format!("/clusters/{cluster}/attributes"), json!({"z": 1, "a": {"b": null}})).await.expect(200);
+        let replaced = json!({"common": {"typed": true}, "nodes": {nodes[1].to_string(): {"own": 1.50}}});
+        server.put(&format!("/clusters/{cluster}/orchestrator/deployment"), replaced).await.expect(200);
+        let provision = work_on(&server, &cluster, "provision").await;
+        let dry_run = work_on(&server, &cluster, "deploy?dry_run=true").await;
+        let deploy = work_on(&server, &cluster, "deploy").await;
+
+        let info = server.get(&format!("/tasks/{}/deployment_info", deploy["id"])).await.expect(200);
+        assert_eq!(info["common"]["typed"], true, "what a person typed was sent");
+        assert_eq!(info["nodes"][nodes[1].to_string()], json!({"own": 1.50}));
+        assert_eq!(info["nodes"][nodes[0].to_string()]["node_trail"], json!(["probe/Mark", "probe/Second"]));
+        for (place, document) in [("common", &info["common"]), ("own", &info["nodes"][nodes[1].to_string()])] {
+            let hash = if place == "common" {
+                &info["sha256"]["common"]
+            } else {
+                &info["sha256"]["nodes"][nodes[1].to_string()]
+            };
+            let expected = Sha256::digest(document.to_string());
+            let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(*hash, expected, "{place}");
+        }
+        let kept = server.get(&format!("/tasks/{}/deployment_info", dry_run["id"])).await.expect(200);
+        assert_eq!(kept["sha256"]["nodes"][nodes[1].to_string()], info["sha256"]["nodes"][nodes[1].to_string()]);
+        let provisioned = server.get(&format!("/tasks/{}/provisioning_info", provision["id"])).await.expect(200);
+        assert_eq!(provisioned["nodes"].as_object().map(serde_json::Map::len), Some(2));
+        server.get(&format!("/tasks/{}/provisioning_info", deploy["id"])).await.expect(404);
+        server.get("/tasks/999/deployment_info").await.expect(404);
+
+        server.delete(&format!("/tasks/{}", deploy["id"])).await.expect(204);
+        server.get(&format!("/tasks/{}/deployment_info", deploy["id"])).await.expect(404);
+    });
+}
+
+#[test]
+fn a_task_whose_pipeline_failed_has_sent_nothing() {
+    on_both_databases("", async |server| {
+        let (cluster, _) = cluster_with_nodes(&server, "process_provisioning: error", 1).await;
+        enable(&server, &cluster, &["probe"]).await;
+        let task = work_on(&server, &cluster, "provision").await;
+        assert_eq!(task["status"], "error");
+        server.get(&format!("/tasks/{}/provisioning_info", task["id"])).await.expect(404);
+    });
 }

@@ -18,7 +18,7 @@ use crate::{
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use output::{complain, say};
-use std::{io::IsTerminal, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Why a command failed.
@@ -45,7 +45,19 @@ enum CliError {
 /// Exit codes: 0 done, 1 failed (standard error tells why and what to do), 2 wrong arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    run_with(std::env::args_os())
+}
+
+/// Runs the command line with these arguments, the first of which is the name of the program.
+pub(crate) fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        // Help and the version are told like errors, and are none: the code knows.
+        Err(told) => {
+            drop(told.print());
+            return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
     arguments.color.write_global();
     start_log(&arguments);
     match execute(arguments) {

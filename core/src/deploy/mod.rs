@@ -12,6 +12,7 @@ mod recover;
 mod report;
 mod request;
 mod run;
+mod sent;
 mod serialize;
 
 pub(crate) use explain::{Explanation, Trace, explain};

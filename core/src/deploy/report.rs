@@ -8,7 +8,7 @@ use super::Work;
 use crate::{
     change::{ChangeTx, Tolerance, clusters, nodes},
     error::{Outcome, Refusal, chain},
-    model::{ClusterStatus, Node, NodeStatus, Task, TaskStatus, Topic},
+    model::{ClusterStatus, Node, NodeStatus, SentDocument, Task, TaskStatus, Topic},
     server::Server,
     store::{self, NewNotification, TaskNode},
 };
@@ -88,11 +88,17 @@ pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<St
     attempt.retry(ExponentialBuilder::default().with_max_times(8)).when(Refusal::may_pass).await
 }
 
-/// Ends a task that was to do everything but the dispatch.
-pub(super) async fn finish_dry_run(server: &Arc<Server>, task: &Task, message: String) -> Outcome<()> {
+/// Ends a task that was to do everything but the dispatch; what it would have sent is kept.
+pub(super) async fn finish_dry_run(
+    server: &Arc<Server>,
+    task: &Task,
+    message: String,
+    documents: &[SentDocument],
+) -> Outcome<()> {
     let mut tx = server.change(Tolerance::Unstoppable).await?;
     let found = store::tasks::find_locked(&*tx, task.uuid).await?;
     if let Some(found) = found.filter(|found| found.status == TaskStatus::Pending) {
+        store::sent::insert(&*tx, found.id, documents).await?;
         end(&mut tx, found, TaskStatus::Ready, message, json!({})).await?;
     }
     tx.commit().await

@@ -6,6 +6,7 @@ use super::{
     orchestrator::Dispatch,
     pipelines,
     report::{self, Report},
+    sent,
     serialize::Source,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     contain::panic_text,
     error::{Outcome, Refusal, chain},
     extension::ClusterData,
-    model::{Cluster, ClusterStatus, Node, Task, TaskKind, TaskStatus, without_repetition},
+    model::{Cluster, ClusterStatus, Node, SentDocument, Task, TaskKind, TaskStatus, without_repetition},
     server::Server,
     store,
 };
@@ -60,19 +61,27 @@ async fn work_on(server: &Arc<Server>, task: Task) -> Outcome<()> {
     let source = Source::read(server, cluster, work.data, &Selection::These(ids.clone())).await?;
     let generated = source.generate(work.data);
     let processed = pipelines::run(server, work.data, generated, &mut Trace::off()).await?;
-    let data = source.customise(processed);
+    let data = Arc::new(source.customise(processed));
+    let unwritable = |error| Refusal::Conflict(format!("the data cannot be written: {error}"));
+    let documents = sent::documents(&data).await.map_err(unwritable)?;
     if task.dry_run {
         let count = ids.len();
         let message = format!("dry run: data of {count} node{} made, nothing sent", if count == 1 { "" } else { "s" });
-        return report::finish_dry_run(server, &task, message).await;
+        return report::finish_dry_run(server, &task, message, &documents).await;
     }
-    let Some((task, nodes)) = begin(server, &task, work, &ids).await? else { return Ok(()) };
+    let Some((task, nodes)) = begin(server, &task, work, &ids, &documents).await? else { return Ok(()) };
     dispatch(server, task, work, nodes, data).await
 }
 
 /// Writes down that the work begins: from here on the statuses of the nodes tell of it. `None` when the task has ended
 /// in the meantime.
-async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Outcome<Option<(Task, Vec<Node>)>> {
+async fn begin(
+    server: &Arc<Server>,
+    task: &Task,
+    work: Work,
+    ids: &[i64],
+    documents: &[SentDocument],
+) -> Outcome<Option<(Task, Vec<Node>)>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let locked = store::tasks::find_locked(&*tx, task.uuid).await?;
     let Some(task) = locked.filter(|task| !task.status.is_final()) else { return Ok(None) };
@@ -82,6 +91,7 @@ async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Ou
     }
     let task = Task { status: TaskStatus::Running, ..task };
     store::tasks::update(&*tx, &task).await?;
+    store::sent::insert(&*tx, task.id, documents).await?;
     if let Some(cluster) = task.cluster {
         let before = clusters::find_locked(&tx, cluster).await?;
         let after = Cluster { status: ClusterStatus::Deployment, ..before.clone() };
@@ -111,9 +121,15 @@ async fn begin(server: &Arc<Server>, task: &Task, work: Work, ids: &[i64]) -> Ou
     Ok(Some((task, begun)))
 }
 
-async fn dispatch(server: &Arc<Server>, task: Task, work: Work, nodes: Vec<Node>, data: ClusterData) -> Outcome<()> {
+async fn dispatch(
+    server: &Arc<Server>,
+    task: Task,
+    work: Work,
+    nodes: Vec<Node>,
+    data: Arc<ClusterData>,
+) -> Outcome<()> {
     let name = data.cluster.orchestrator.clone();
-    let dispatch = Dispatch { task: task.clone(), work, nodes: nodes.into(), data: Arc::new(data) };
+    let dispatch = Dispatch { task: task.clone(), work, nodes: nodes.into(), data };
     let sent = match server.orchestrators.get(&name) {
         Some(orchestrator) => orchestrator.dispatch(server, dispatch).await,
         None => Err(format!("the cluster's orchestrator `{name}` is not in this build")),

@@ -127,7 +127,7 @@ impl Calls {
 }
 
 impl Called {
-    fn of<T: ?Sized + 'static>() -> Self {
+    pub(crate) fn of<T: ?Sized + 'static>() -> Self {
         Self { id: TypeId::of::<T>(), name: type_name::<T>() }
     }
 

@@ -38,31 +38,51 @@ async fn show(State(server): App, Path(name): Path<String>) -> Answer<Json<Value
     Ok(Json(found.ok_or_else(|| Refusal::NotFound(format!("no such extension: {name}")))?))
 }
 
-/// All extensions in the total order; after them, by name, those that a cluster has enabled and this build lacks.
-pub(crate) async fn describe_all(server: &Server) -> Answer<Vec<Value>> {
-    let mut enabled_by = BTreeMap::<String, Vec<i64>>::new();
-    for (cluster, names) in store::clusters::enabled_extensions(server.store.reader()).await? {
-        for name in names {
-            enabled_by.entry(name).or_default().push(cluster);
+/// Who enables an extension: the ids of clusters, and of nodes that do so for themselves alone.
+#[derive(Default)]
+struct EnabledBy {
+    clusters: Vec<i64>,
+    nodes: Vec<i64>,
+}
+
+impl EnabledBy {
+    async fn read(server: &Server) -> Answer<BTreeMap<String, Self>> {
+        let mut enabled_by = BTreeMap::<String, Self>::new();
+        for (cluster, names) in store::clusters::enabled_extensions(server.store.reader()).await? {
+            for name in names {
+                enabled_by.entry(name).or_default().clusters.push(cluster);
+            }
         }
+        for (node, names) in store::nodes::enabled_extensions(server.store.reader()).await? {
+            for name in names {
+                enabled_by.entry(name).or_default().nodes.push(node);
+            }
+        }
+        Ok(enabled_by)
     }
+}
+
+/// All extensions in the total order; after them, by name, those that are enabled somewhere and that this build lacks.
+pub(crate) async fn describe_all(server: &Server) -> Answer<Vec<Value>> {
+    let mut enabled_by = EnabledBy::read(server).await?;
     let mut described = Vec::new();
     for loaded in server.registry.iter() {
-        let clusters = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
-        described.push(describe(server, loaded, clusters).await?);
+        let enabled_by = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
+        described.push(describe(server, loaded, enabled_by).await?);
     }
-    described.extend(enabled_by.into_iter().map(|(name, clusters)| {
+    described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
         json!({
             "name": name,
             "status": "missing",
-            "reason": "enabled for a cluster, but not in this build",
+            "reason": "enabled for a cluster or a node, but not in this build",
             "enabled_by": clusters,
+            "enabled_by_nodes": nodes,
         })
     }));
     Ok(described)
 }
 
-async fn describe(server: &Server, loaded: &Loaded, enabled_by: Vec<i64>) -> Answer<Value> {
+async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> Answer<Value> {
     let metadata = loaded.metadata;
     let health = loaded.health();
     let (states, reason) = match server.store.migration_states(&loaded.migrator()).await {
@@ -94,7 +114,8 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: Vec<i64>) -> Ans
         "provides": loaded.provided.iter().map(|provided| provided.called.name()).collect::<Vec<_>>(),
         "status": health.status,
         "reason": reason,
-        "enabled_by": enabled_by,
+        "enabled_by": enabled_by.clusters,
+        "enabled_by_nodes": enabled_by.nodes,
     }))
 }
 

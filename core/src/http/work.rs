@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     change::Tolerance,
-    deploy::{self, Selection, WorkRequest},
+    deploy::{self, DataKind, Selection, Work, WorkRequest},
     error::Refusal,
-    model::{Task, TaskKind, TaskStatus},
+    model::{SentDocument, Task, TaskKind, TaskStatus},
     server::Server,
     store::{self, LogLine, TaskFilter},
 };
@@ -19,8 +19,10 @@ use axum::{
     http::StatusCode,
     routing::{get, put},
 };
-use serde::Deserialize;
-use std::sync::Arc;
+use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
@@ -29,6 +31,8 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .route("/tasks", get(list))
         .route("/tasks/{id}", get(show).delete(delete))
         .route("/tasks/{id}/log", get(log))
+        .route("/tasks/{id}/deployment_info", get(deployment_info))
+        .route("/tasks/{id}/provisioning_info", get(provisioning_info))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,4 +126,51 @@ async fn log(State(server): App, Id(id): Id, Query(query): Query<LogQuery>) -> A
     check_order(&page, store::logs::can_order)?;
     find(&server, id).await?;
     List::of(store::logs::list(server.store.reader(), id, &page).await?)
+}
+
+/// What a task sent, as it was sent; of a dry run, what it would have sent.
+#[derive(Serialize)]
+struct SentInfo {
+    common: Option<Box<RawValue>>,
+    nodes: BTreeMap<i64, Box<RawValue>>,
+    sha256: Hashes,
+}
+
+/// The SHA-256 of each document, over the bytes that were sent.
+#[derive(Default, Serialize)]
+struct Hashes {
+    common: Option<String>,
+    nodes: BTreeMap<i64, String>,
+}
+
+async fn deployment_info(State(server): App, Id(id): Id) -> Answer<Json<SentInfo>> {
+    sent_info(&server, id, DataKind::Deployment).await
+}
+
+async fn provisioning_info(State(server): App, Id(id): Id) -> Answer<Json<SentInfo>> {
+    sent_info(&server, id, DataKind::Provisioning).await
+}
+
+async fn sent_info(server: &Server, id: i64, kind: DataKind) -> Answer<Json<SentInfo>> {
+    let task = find(server, id).await?;
+    let sent = match Work::of(task.name) {
+        Some(work) if work.data == kind => store::sent::of_task(server.store.reader(), id).await?,
+        _ => Vec::new(),
+    };
+    if sent.is_empty() {
+        return Err(Refusal::NotFound(format!("task {id} ({}) has sent no {kind} data", task.name)).into());
+    }
+    let mut info = SentInfo { common: None, nodes: BTreeMap::new(), sha256: Hashes::default() };
+    for SentDocument { node, sha256, document } in sent {
+        let document =
+            RawValue::from_string(document).map_err(|error| Refusal::Database(DbErr::Json(error.to_string())))?;
+        match node {
+            None => (info.common, info.sha256.common) = (Some(document), Some(sha256)),
+            Some(node) => {
+                info.nodes.insert(node, document);
+                info.sha256.nodes.insert(node, sha256);
+            }
+        }
+    }
+    Ok(Json(info))
 }

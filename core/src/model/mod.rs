@@ -7,6 +7,7 @@ mod mac;
 mod merge;
 mod node;
 mod release;
+mod sent;
 mod task;
 mod words;
 
@@ -21,6 +22,7 @@ pub(crate) use cluster::Customisation;
 pub(crate) use merge::{Merged, merge};
 pub(crate) use node::{Discovery, NodeUpdate};
 pub(crate) use release::{Release, ReleaseState};
+pub(crate) use sent::SentDocument;
 pub(crate) use task::{LogStream, Notification, NotificationStatus, Task, TaskKind, TaskStatus};
 pub use words::UnknownWord;
 

@@ -6,6 +6,8 @@ mod problem;
 
 pub(crate) use problem::{BootProblem, BootProblems};
 
+use calls::Party;
+
 use crate::{
     contain::{self, Parts},
     extension::{
@@ -124,7 +126,7 @@ impl Registry {
             }
         }
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
-        let calls = if problems.is_empty() { calls::resolve(&extensions, &mut problems) } else { Vec::new() };
+        let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
         if problems.is_empty() { Ok(Self { extensions, calls }) } else { Err(BootProblems(problems)) }
     }
 
@@ -181,6 +183,11 @@ impl Registry {
     }
 }
 
+fn resolve_calls(extensions: &[Arc<Loaded>], problems: &mut Vec<BootProblem>) -> Vec<BTreeMap<TypeId, usize>> {
+    let parties: Vec<Party<'_>> = extensions.iter().map(|loaded| loaded.party()).collect();
+    calls::resolve(&parties, problems)
+}
+
 /// The prefix of an extension's tables must not begin those of the core.
 fn claim(metadata: &'static Metadata) -> Option<BootProblem> {
     let tables = claims_of(metadata.name);
@@ -220,6 +227,11 @@ impl Loaded {
                 Err(errors.map(problem).collect())
             }
         }
+    }
+
+    fn party(&self) -> Party<'_> {
+        let provides = self.provided.iter().map(|provided| provided.called).collect();
+        Party { metadata: self.metadata, provides, calls: &self.calls }
     }
 
     /// The extension itself, for `contain` and nobody else.

@@ -18,6 +18,7 @@ pub(crate) mod notifications;
 mod owner;
 mod page;
 pub(crate) mod releases;
+pub(crate) mod sent;
 pub(crate) mod tasks;
 
 pub(crate) use clusters::{ClusterFilter, NewCluster};

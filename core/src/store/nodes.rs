@@ -140,6 +140,20 @@ pub(crate) async fn of_cluster(
     rows.into_iter().map(|row| from_row(domain, row)).collect()
 }
 
+/// The extensions that nodes enable for themselves alone, by node; nodes without any are left out.
+pub(crate) async fn enabled_extensions(connection: &impl ConnectionTrait) -> Result<Vec<(i64, Vec<String>)>, DbErr> {
+    let rows: Vec<(i64, Value)> = node::Entity::find()
+        .select_only()
+        .column(node::Column::Id)
+        .column(node::Column::Extensions)
+        .filter(node::Column::Extensions.ne(Value::Array(Vec::new())))
+        .order_by_asc(node::Column::Id)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|(id, names)| (id, texts(&names))).collect())
+}
+
 /// How many nodes there are, and how many of them are in no cluster.
 pub(crate) async fn allocation(connection: &impl ConnectionTrait) -> Result<(u64, u64), DbErr> {
     let total = node::Entity::find().count(connection).await?;

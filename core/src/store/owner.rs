@@ -90,7 +90,7 @@ mod tests {
         let owners = Owners::new(["node", "core"].map(str::to_owned));
         assert_eq!(owners.of("node_macs"), Owner::Core);
         assert_eq!(owners.of("core_migrations"), Owner::Core);
-        assert_eq!(claims_of("node"), ["node_macs"]);
+        assert_eq!(claims_of("node"), ["node_groups", "node_macs"]);
         assert_eq!(claims_of("core"), ["core_migrations"]);
         assert_eq!(claims_of("pg"), ["pg_*"]);
         assert_eq!(claims_of("nodes"), Vec::<String>::new());

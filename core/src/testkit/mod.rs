@@ -30,7 +30,7 @@ use crate::{
     settings::Settings,
 };
 use serde_json::{Value, json};
-use std::{future::Future, io::Write, path::Path, sync::Arc, time::Duration};
+use std::{ffi::OsString, future::Future, io::Write, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// How long anything that is waited for may take.
@@ -60,6 +60,14 @@ where
         Ok(url) => on(Some(url), settings, &test),
         Err(reason) => skip("PostgreSQL", &reason),
     }
+}
+
+/// Runs a command of the command line in the process of the test, with the extensions that are linked into it. The first
+/// of the arguments is the name of the program.
+///
+/// Not from within an asynchronous runtime: it has one of its own.
+pub fn command_line(arguments: &[&str]) -> ExitCode {
+    crate::cli::run_with(arguments.iter().map(OsString::from))
 }
 
 /// Says visibly that a part of a test is left out, or fails where `RIVETGUN_TEST_REQUIRE_SERVERS` is set.

