@@ -4,10 +4,12 @@ use super::{
     App, clusters,
     extract::{Id, Json, Query},
     respond::Answer,
+    templates,
 };
 use crate::{
     change::{Tolerance, enabling},
     error::Refusal,
+    extension::UrlEntry,
     registry::Loaded,
     server::Server,
     store::{self, MigrationError, MigrationState},
@@ -108,7 +110,7 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> An
         "after": metadata.after,
         "requires": metadata.requires,
         "hooks": metadata.hooks().collect::<Vec<_>>(),
-        "urls": loaded.urls.iter().map(|url| json!({"pattern": url.pattern})).collect::<Vec<_>>(),
+        "urls": loaded.urls.iter().map(describe_url).collect::<Vec<_>>(),
         "pipelines": pipelines,
         "migrations": {"applied": migrations(MigrationState::Applied), "pending": migrations(MigrationState::Pending)},
         "provides": loaded.provided.iter().map(|provided| provided.called.name()).collect::<Vec<_>>(),
@@ -117,6 +119,12 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> An
         "enabled_by": enabled_by.clusters,
         "enabled_by_nodes": enabled_by.nodes,
     }))
+}
+
+/// A URL for people and programs: its pattern, and the paths that it matches as templates.
+fn describe_url(url: &UrlEntry) -> Value {
+    let paths: Vec<String> = templates(url.pattern).into_iter().map(|template| template.path).collect();
+    json!({"pattern": url.pattern, "paths": paths})
 }
 
 async fn enabled(State(server): App, Id(id): Id) -> Answer<Json<Vec<String>>> {

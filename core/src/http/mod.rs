@@ -17,7 +17,7 @@ mod urls;
 mod work;
 
 pub use extract::{Json, Query};
-pub(crate) use urls::UrlTable;
+pub(crate) use urls::{UrlTable, templates};
 
 use crate::server::Server;
 use axum::{

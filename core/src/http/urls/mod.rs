@@ -5,10 +5,14 @@
 //! that matches is sent on as `/{group}/{group}`, and `Path`, its types and its errors are axum's own. The handler sees
 //! the URI as it came.
 
-use super::error::Problem;
+mod templates;
+
+pub(crate) use templates::templates;
+
 use crate::{
     contain,
     extension::{ExtensionContext, UrlEntry},
+    http::error::Problem,
     registry::{BootProblem, BootProblems, Loaded},
     server::Server,
 };
