@@ -7,7 +7,7 @@ pub(crate) use state_dir::StateDir;
 use crate::{
     codes::catalogue,
     deploy::{self, Local, Orchestrator},
-    http::{Api, UrlTable},
+    http::{self, Api, Document, UrlTable},
     registry::{BootProblems, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
@@ -89,6 +89,11 @@ impl Linked {
     fn with(settings: Settings, registry: Registry) -> Result<Self, BootError> {
         let urls = UrlTable::of(registry.iter())?;
         Ok(Self { settings, registry, urls })
+    }
+
+    /// The OpenAPI document of this build.
+    pub(crate) fn document(&self) -> Document {
+        http::document(&self.registry)
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -10,29 +10,39 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// A cluster to be made: the body of `POST /clusters`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClusterInput {
+    /// Its name, unique.
     pub(crate) name: String,
+    /// The id of its release; `default` when absent.
     #[serde(default)]
     pub(crate) release: Option<i64>,
+    /// What its deployment data are made of.
     #[serde(default)]
     pub(crate) attributes: Object,
+    /// The name of the orchestrator that works on its nodes; `local` when absent.
     #[serde(default)]
     pub(crate) orchestrator: Option<String>,
+    /// The ids of nodes that are in it from the start, without roles.
     #[serde(default)]
     pub(crate) nodes: Vec<i64>,
 }
 
 /// What may change of a cluster: the body of `PUT /clusters/{id}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClusterUpdate {
+    /// Its name, unique.
     name: Option<String>,
+    /// The id of its release.
     release: Option<i64>,
+    /// The name of the orchestrator that works on its nodes.
     orchestrator: Option<String>,
+    /// The ids of all nodes that are to be in it: others leave.
     nodes: Option<Vec<i64>>,
 }
 

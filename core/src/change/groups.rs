@@ -8,19 +8,23 @@ use crate::{
     store,
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// A group to be made: the body of `POST /nodegroups`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GroupInput {
+    /// The id of its cluster.
     cluster_id: i64,
+    /// Its name, unique in the cluster.
     name: String,
 }
 
 /// What may change of a group: the body of `PUT /nodegroups/{id}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GroupUpdate {
+    /// Its name, unique in the cluster.
     name: Option<String>,
 }
 

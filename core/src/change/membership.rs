@@ -10,20 +10,24 @@ use crate::{
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// A node to be assigned, with its roles.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Assignment {
+    /// The id of the node.
     pub(crate) id: i64,
+    /// The roles that the next deployment gives it.
     #[serde(default)]
     pub(crate) roles: Vec<String>,
 }
 
 /// A node to be unassigned.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Unassignment {
+    /// The id of the node.
     pub(crate) id: i64,
 }
 

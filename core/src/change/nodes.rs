@@ -13,6 +13,10 @@ use crate::{
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema},
+};
 
 /// Fields whose change alone is not worth telling: how far the work is, and when the agent was heard of.
 const QUIET_FIELDS: [&str; 3] = ["progress", "timestamp", "online"];
@@ -25,6 +29,20 @@ pub(crate) struct NodeInList {
     #[serde(flatten)]
     update: Object,
 }
+
+/// What may change of a node, and which node is meant.
+impl PartialSchema for NodeInList {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(update)) = NodeUpdate::schema() else { return NodeUpdate::schema() };
+        ObjectBuilder::from(update)
+            .description(Some("What may change of a node, and its id or its mac."))
+            .property("id", <Option<i64>>::schema())
+            .property("mac", <Option<MacAddress>>::schema())
+            .into()
+    }
+}
+
+impl ToSchema for NodeInList {}
 
 /// How an agent's report was taken.
 #[derive(Debug, PartialEq, Eq)]

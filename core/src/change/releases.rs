@@ -7,35 +7,50 @@ use crate::{
     store,
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// A release to be made: the body of `POST /releases`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReleaseInput {
+    /// Its name, unique together with the version.
     name: String,
+    /// Its version, in whatever form the operator counts.
     version: String,
+    /// What it is, for people.
     #[serde(default)]
     description: String,
+    /// The operating system that its nodes run.
     #[serde(default)]
     operating_system: String,
+    /// Whether clusters can be made of it; `available` when absent.
     #[serde(default = "available")]
     state: ReleaseState,
+    /// The roles that its nodes may have; when empty, any.
     #[serde(default)]
     roles: Vec<String>,
+    /// The extensions that a new cluster has enabled.
     #[serde(default)]
     extensions: Vec<String>,
 }
 
 /// What may change of a release: the body of `PUT /releases/{id}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ReleaseUpdate {
+    /// Its name, unique together with the version.
     name: Option<String>,
+    /// Its version.
     version: Option<String>,
+    /// What it is, for people.
     description: Option<String>,
+    /// The operating system that its nodes run.
     operating_system: Option<String>,
+    /// Whether clusters can be made of it.
     state: Option<ReleaseState>,
+    /// The roles that its nodes may have; when empty, any.
     roles: Option<Vec<String>>,
+    /// The extensions that a new cluster has enabled.
     extensions: Option<Vec<String>>,
 }
 

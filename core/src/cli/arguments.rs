@@ -92,6 +92,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: ExtensionsAction,
     },
+    /// Write the OpenAPI document of this build, the URLs of its extensions included. Needs no database.
+    Openapi,
     /// Tell more about an error code, such as RG0101.
     Error {
         /// The code.

@@ -11,7 +11,7 @@ mod output;
 mod serve;
 
 use crate::{
-    boot::BootError,
+    boot::{BootError, Linked},
     error::{Refusal, chain},
     settings::{Settings, SettingsError},
 };
@@ -102,6 +102,7 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             Command::Import { files, cluster } => import::import(settings, &files, cluster).await,
             Command::Explain(arguments) => explain::explain(settings, arguments).await,
             Command::Migrate { action } => migrate::migrate(settings, action).await,
+            Command::Openapi => say(Linked::new(settings)?.document().as_str().trim_end()),
             Command::Extensions { action } => extensions::extensions(settings, &action),
             Command::Completions { .. } | Command::Error { .. } => Ok(()),
         }

@@ -11,12 +11,14 @@ use json_patch::{Patch, PatchOperation};
 use serde::Serialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use utoipa::ToSchema;
 
 /// How the data of a cluster came to be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explanation {
     /// In the order in which they ran, and within a stage: what all nodes share, then the nodes by id.
     pub(crate) stages: Vec<StageRecord>,
+    /// Who set what last.
     pub(crate) blame: Blame,
     /// The nodes that the data are for.
     #[serde(skip)]
@@ -24,15 +26,19 @@ pub(crate) struct Explanation {
 }
 
 /// What one stage did in one place.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct StageRecord {
+    /// The extension that the pipeline is of.
     pub(crate) extension: &'static str,
+    /// The pipeline that the stage is of.
     pub(crate) pipeline: &'static str,
     /// `common`, or the id of a node.
     pub(crate) scope: String,
     /// How long the stage took, for all places together.
+    #[schema(value_type = u64)]
     pub(crate) micros: u128,
     /// The change, as RFC 6902 has it.
+    #[schema(value_type = Vec<Object>)]
     pub(crate) patch: Patch,
     /// What the place held before, for showing old values.
     #[serde(skip)]
@@ -41,9 +47,11 @@ pub(crate) struct StageRecord {
 
 /// Which stage set a value last, as `extension/pipeline` by JSON Pointer. A value is blamed on whoever set the nearest
 /// pointer above it; where there is none, it stands in the attributes of people, or Rivetgun filled it in.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Blame {
+    /// What all nodes share.
     pub(crate) common: BTreeMap<String, String>,
+    /// The documents of the nodes, by id.
     pub(crate) nodes: BTreeMap<String, BTreeMap<String, String>>,
 }
 

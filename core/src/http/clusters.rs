@@ -3,7 +3,8 @@
 use super::{
     App,
     extract::{Id, Json, Query, list_query},
-    respond::{Accepted, Answer, Created, List, check_order},
+    openapi::Resource,
+    respond::{Accepted, Answer, Created, List, Null, check_order},
 };
 use crate::{
     change::{
@@ -16,36 +17,37 @@ use crate::{
     server::Server,
     store::{self, ClusterFilter},
 };
-use axum::{
-    Router,
-    extract::State,
-    routing::{get, post},
-};
-use serde::Deserialize;
-use serde_json::Value;
-use std::sync::Arc;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/clusters", get(list).post(create))
-        .route("/clusters/{id}", get(show).put(update).delete(delete))
-        .route("/clusters/{id}/attributes", get(attributes).put(set_attributes).patch(patch_attributes))
-        .route("/clusters/{id}/assignment", post(assign))
-        .route("/clusters/{id}/unassignment", post(unassign))
+pub(super) fn routes() -> Resource {
+    Resource::new("clusters", "Nodes that are deployed together.")
+        .routes(routes!(list, create))
+        .routes(routes!(show, update, delete))
+        .routes(routes!(attributes, set_attributes, patch_attributes))
+        .routes(routes!(assign))
+        .routes(routes!(unassign))
 }
 
 list_query! {
     ClusterQuery {
+        /// Only the cluster of this name.
         name: Option<String>,
     }
 }
 
+/// Lists clusters.
+#[utoipa::path(get, path = "/clusters", params(ClusterQuery))]
 async fn list(State(server): App, Query(query): Query<ClusterQuery>) -> Answer<List<Cluster>> {
     let page = query.page();
     check_order(&page, store::clusters::can_order)?;
     List::of(store::clusters::list(server.store.reader(), ClusterFilter { name: query.name }, &page).await?)
 }
 
+/// Shows a cluster.
+#[utoipa::path(get, path = "/clusters/{id}")]
 async fn show(State(server): App, Id(id): Id) -> Answer<Json<Cluster>> {
     Ok(Json(find(&server, id).await?))
 }
@@ -56,6 +58,8 @@ pub(super) async fn find(server: &Server, id: i64) -> Answer<Cluster> {
     Ok(found.ok_or_else(|| Refusal::unknown("cluster", id))?)
 }
 
+/// Makes a cluster.
+#[utoipa::path(post, path = "/clusters", responses((status = 404, description = "There is no such release or node."), (status = 409, description = "There is a cluster of this name, its release makes no clusters, a node is in another cluster; or an extension vetoes it.")))]
 async fn create(State(server): App, Json(input): Json<ClusterInput>) -> Answer<Created<Cluster>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::create(&mut tx, input).await?;
@@ -63,6 +67,8 @@ async fn create(State(server): App, Json(input): Json<ClusterInput>) -> Answer<C
     Ok(Created(cluster))
 }
 
+/// Changes a cluster.
+#[utoipa::path(put, path = "/clusters/{id}", responses((status = 409, description = "There is a cluster of this name, a node is in another cluster; or an extension vetoes it.")))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<ClusterUpdate>) -> Answer<Json<Cluster>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::update(&mut tx, id, wanted).await?;
@@ -70,13 +76,16 @@ async fn update(State(server): App, Id(id): Id, Json(wanted): Json<ClusterUpdate
     Ok(Json(cluster))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Force {
+    /// Whether it is deleted even if an extension refuses or fails.
     #[serde(default)]
     force: bool,
 }
 
+/// Deletes a cluster, with those of its nodes that anything was done to.
+#[utoipa::path(delete, path = "/clusters/{id}", params(Force), responses((status = 409, description = "A task works on it; or an extension vetoes it.")))]
 async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<Accepted> {
     let tolerance = if force { Tolerance::Unstoppable } else { Tolerance::Strict };
     let mut tx = server.change(tolerance).await?;
@@ -85,35 +94,49 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
     Ok(Accepted(task))
 }
 
-async fn attributes(State(server): App, Id(id): Id) -> Answer<Json<Object>> {
+/// What the deployment data of a cluster are made of.
+#[derive(Serialize, ToSchema)]
+struct Attributes(Object);
+
+/// Shows the attributes of a cluster.
+#[utoipa::path(get, path = "/clusters/{id}/attributes")]
+async fn attributes(State(server): App, Id(id): Id) -> Answer<Json<Attributes>> {
     find(&server, id).await?;
-    Ok(Json(store::clusters::attributes(server.store.reader(), id).await?))
+    Ok(Json(Attributes(store::clusters::attributes(server.store.reader(), id).await?)))
 }
 
-async fn set_attributes(State(server): App, Id(id): Id, Json(wanted): Json<Object>) -> Answer<Json<Object>> {
+/// Replaces the attributes of a cluster.
+#[utoipa::path(put, path = "/clusters/{id}/attributes")]
+async fn set_attributes(State(server): App, Id(id): Id, Json(wanted): Json<Object>) -> Answer<Json<Attributes>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let attributes = clusters::set_attributes(&mut tx, id, wanted).await?;
     tx.commit().await?;
-    Ok(Json(attributes))
+    Ok(Json(Attributes(attributes)))
 }
 
-async fn patch_attributes(State(server): App, Id(id): Id, Json(patch): Json<Object>) -> Answer<Json<Object>> {
+/// Changes the attributes of a cluster by a JSON merge patch (RFC 7396).
+#[utoipa::path(patch, path = "/clusters/{id}/attributes")]
+async fn patch_attributes(State(server): App, Id(id): Id, Json(patch): Json<Object>) -> Answer<Json<Attributes>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let attributes = clusters::patch_attributes(&mut tx, id, patch).await?;
     tx.commit().await?;
-    Ok(Json(attributes))
+    Ok(Json(Attributes(attributes)))
 }
 
-async fn assign(State(server): App, Id(id): Id, Json(wanted): Json<Vec<Assignment>>) -> Answer<Json<Value>> {
+/// Puts nodes into a cluster, or gives those that are in it other pending roles.
+#[utoipa::path(post, path = "/clusters/{id}/assignment", responses((status = 409, description = "A node is in another cluster, or has a host name that is taken; or an extension vetoes it.")))]
+async fn assign(State(server): App, Id(id): Id, Json(wanted): Json<Vec<Assignment>>) -> Answer<Null> {
     let mut tx = server.change(Tolerance::Strict).await?;
     membership::assign(&mut tx, id, wanted).await?;
     tx.commit().await?;
-    Ok(Json(Value::Null))
+    Ok(Null)
 }
 
-async fn unassign(State(server): App, Id(id): Id, Json(wanted): Json<Vec<Unassignment>>) -> Answer<Json<Value>> {
+/// Takes nodes out of a cluster: one that nothing was done to leaves at once, another is marked to be removed.
+#[utoipa::path(post, path = "/clusters/{id}/unassignment")]
+async fn unassign(State(server): App, Id(id): Id, Json(wanted): Json<Vec<Unassignment>>) -> Answer<Null> {
     let mut tx = server.change(Tolerance::Strict).await?;
     membership::unassign(&mut tx, id, wanted).await?;
     tx.commit().await?;
-    Ok(Json(Value::Null))
+    Ok(Null)
 }

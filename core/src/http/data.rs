@@ -3,7 +3,8 @@
 use super::{
     App, clusters,
     extract::{Id, Ids, Json, Query},
-    respond::Answer,
+    openapi::Resource,
+    respond::{Answer, NoContent},
 };
 use crate::{
     change::{self, Tolerance},
@@ -11,29 +12,29 @@ use crate::{
     error::Refusal,
     extension::ClusterData,
     model::{Customisation, Merged},
-    server::Server,
 };
 use axum::{
-    Router,
     body::{Body, Bytes},
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use futures_util::stream;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/clusters/{id}/orchestrator/{kind}", get(stored).put(store).delete(forget))
-        .route("/clusters/{id}/orchestrator/{kind}/defaults", get(defaults))
-        .route("/clusters/{id}/orchestrator/{kind}/explain", get(explain))
+pub(super) fn routes() -> Resource {
+    Resource::new("data", "What is sent to the orchestrator, and what a person wants sent instead.")
+        .routes(routes!(stored, store, forget))
+        .routes(routes!(defaults))
+        .routes(routes!(explain))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct Kind {
+    /// Which data.
+    #[param(value_type = DataKind, inline)]
     kind: String,
 }
 
@@ -43,22 +44,42 @@ impl Kind {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 struct DefaultsQuery {
+    /// The ids of the nodes, with commas between them; when absent, all.
+    #[param(value_type = Option<Vec<i64>>, style = Form, explode = false)]
     nodes: Option<Ids>,
+    /// Whether the answer is a list of merged documents, one a node.
     merged: bool,
 }
 
+/// Shows the data as they would be sent: pipelines included, what a person stored left out. Writes nothing.
+#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/defaults", params(Kind, DefaultsQuery), responses((status = 409, description = "A pipeline refuses the data.")))]
 async fn defaults(
     State(server): App,
     Id(id): Id,
     Path(kind): Path<Kind>,
     Query(query): Query<DefaultsQuery>,
-) -> Answer<Response> {
+) -> Answer<Defaults> {
     let selection = query.nodes.map_or(Selection::All, |Ids(ids)| Selection::These(ids));
     let data = deploy::preview(&server, id, kind.parse()?, &selection, &mut Trace::off()).await?;
-    Ok(if query.merged { merged(data) } else { Json(data).into_response() })
+    Ok(if query.merged { Defaults::Merged(data) } else { Defaults::Split(data) })
+}
+
+/// The data as they would be sent, in one of two forms.
+pub(super) enum Defaults {
+    Split(ClusterData),
+    Merged(ClusterData),
+}
+
+impl IntoResponse for Defaults {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Split(data) => Json(data).into_response(),
+            Self::Merged(data) => merged(data),
+        }
+    }
 }
 
 /// The merged documents as a list, written one by one: however large the cluster, one of them stands in memory.
@@ -78,12 +99,16 @@ fn merged(data: ClusterData) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream::iter(chunks))).into_response()
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 struct ExplainQuery {
+    /// The ids of the nodes, with commas between them; when absent, all.
+    #[param(value_type = Option<Vec<i64>>, style = Form, explode = false)]
     nodes: Option<Ids>,
 }
 
+/// Explains the data as they would be sent: what each stage changed, and who set a value last. Writes nothing.
+#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/explain", params(Kind, ExplainQuery), responses((status = 409, description = "A pipeline refuses the data.")))]
 async fn explain(
     State(server): App,
     Id(id): Id,
@@ -94,12 +119,16 @@ async fn explain(
     Ok(Json(deploy::explain(&server, id, kind.parse()?, &selection).await?))
 }
 
+/// Shows what a person stored in place of generated data.
+#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}", params(Kind))]
 async fn stored(State(server): App, Id(id): Id, Path(kind): Path<Kind>) -> Answer<Json<Customisation>> {
     let kind = kind.parse()?;
     clusters::find(&server, id).await?;
     Ok(Json(change::clusters::customisation(server.store.reader(), id, kind).await?))
 }
 
+/// Stores what a person wants in place of generated data; what was stored before is forgotten.
+#[utoipa::path(put, path = "/clusters/{id}/orchestrator/{kind}", params(Kind))]
 async fn store(
     State(server): App,
     Id(id): Id,
@@ -113,10 +142,12 @@ async fn store(
     Ok(Json(wanted))
 }
 
-async fn forget(State(server): App, Id(id): Id, Path(kind): Path<Kind>) -> Answer<StatusCode> {
+/// Forgets what a person stored in place of generated data.
+#[utoipa::path(delete, path = "/clusters/{id}/orchestrator/{kind}", params(Kind))]
+async fn forget(State(server): App, Id(id): Id, Path(kind): Path<Kind>) -> Answer<NoContent> {
     let kind = kind.parse()?;
     let mut tx = server.change(Tolerance::Strict).await?;
     change::clusters::customise(&mut tx, id, kind, Customisation::default()).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -17,6 +17,10 @@ use axum::{
 use problem_details::ProblemDetails;
 use sea_orm::DbErr;
 use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
 
 catalogue! {
     RG0400 = "Bad Request";
@@ -46,24 +50,35 @@ pub(crate) struct Problem {
 }
 
 /// One of several things that are wrong.
-#[derive(Debug, Clone, Serialize)]
-struct Place {
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Place {
+    /// Where in the body, as a JSON Pointer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pointer: Option<String>,
+    /// The extension that found it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     extension: Option<String>,
+    /// What is wrong there.
     detail: String,
 }
 
 /// The members of the body beside those of the standard.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Members {
+    /// What kind of error it is; `/errors/{code}` tells more.
     code: &'static str,
+    /// The extension that is responsible, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     extension: Option<String>,
+    /// What is wrong, place by place, where several things are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Place>,
+    /// The id under which the log has more of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
 }
 
@@ -134,6 +149,31 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// The body: the members that RFC 9457 has, and ours.
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(ours)) = Members::schema() else { return Members::schema() };
+        let text = |description| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        ObjectBuilder::from(ours)
+            .description(Some("Problem details (RFC 9457)."))
+            .property("type", text("The page that tells more of its kind."))
+            .property("title", text("Its kind, for people."))
+            .property("status", ObjectBuilder::new().schema_type(Type::Integer).description(Some("The status.")))
+            .property("detail", text("What is wrong and what to do, for people."))
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail")
+            .into()
+    }
+}
+
+impl ToSchema for Problem {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Members::schemas(schemas);
     }
 }
 

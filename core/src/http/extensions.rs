@@ -3,40 +3,147 @@
 use super::{
     App, clusters,
     extract::{Id, Json, Query},
-    respond::Answer,
+    openapi::Resource,
+    respond::{Answer, NoContent, Whole},
     templates,
 };
 use crate::{
     change::{Tolerance, enabling},
     error::Refusal,
     extension::UrlEntry,
-    registry::Loaded,
+    registry::{ExtensionStatus, Loaded},
     server::Server,
     store::{self, MigrationError, MigrationState},
 };
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::get,
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/extensions", get(list))
-        .route("/extensions/{name}", get(show))
-        .route("/clusters/{id}/extensions", get(enabled).put(enable).delete(disable))
+pub(super) fn routes() -> Resource {
+    Resource::new("extensions", "The extensions of this build, and those of a cluster.")
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(enabled, enable, disable))
 }
 
-async fn list(State(server): App) -> Answer<Json<Vec<Value>>> {
-    Ok(Json(describe_all(&server).await?))
+/// An extension of this build, or one that is enabled somewhere and that this build lacks.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Extension {
+    Linked(LinkedExtension),
+    Missing(MissingExtension),
 }
 
-async fn show(State(server): App, Path(name): Path<String>) -> Answer<Json<Value>> {
-    let found = describe_all(&server).await?.into_iter().find(|extension| extension["name"] == *name);
+/// An extension of this build.
+#[derive(Serialize, ToSchema)]
+struct LinkedExtension {
+    /// Its name.
+    name: &'static str,
+    /// Its version.
+    version: &'static str,
+    /// What it does, in a line.
+    description: &'static str,
+    /// Where to read more.
+    url: &'static str,
+    /// The package that it comes from.
+    #[serde(rename = "crate")]
+    krate: &'static str,
+    /// Lower runs earlier, where nothing else decides.
+    priority: i32,
+    /// Extensions that come before it.
+    after: &'static [&'static str],
+    /// Extensions that come before it, in a version that fits.
+    requires: &'static [&'static str],
+    /// The hooks that it has.
+    hooks: Vec<&'static str>,
+    /// Its URLs.
+    urls: Vec<ExtensionUrl>,
+    /// Its pipelines, in the order in which they run.
+    pipelines: Vec<ExtensionPipeline>,
+    /// Where its tables stand.
+    migrations: ExtensionMigrations,
+    /// What it offers to others.
+    provides: Vec<&'static str>,
+    /// How it is.
+    status: ExtensionStatus,
+    /// Why it is so.
+    reason: Option<String>,
+    /// The ids of the clusters that it is enabled for.
+    enabled_by: Vec<i64>,
+    /// The ids of the nodes that it is enabled for alone.
+    enabled_by_nodes: Vec<i64>,
+}
+
+/// An extension that is enabled for a cluster or a node, but not in this build.
+#[derive(Serialize, ToSchema)]
+struct MissingExtension {
+    /// Its name.
+    name: String,
+    /// `missing`
+    status: &'static str,
+    /// Why it is so.
+    reason: &'static str,
+    /// The ids of the clusters that it is enabled for.
+    enabled_by: Vec<i64>,
+    /// The ids of the nodes that it is enabled for alone.
+    enabled_by_nodes: Vec<i64>,
+}
+
+/// A URL of an extension.
+#[derive(Serialize, ToSchema)]
+struct ExtensionUrl {
+    /// The regular expression that the path below `/api/v1` matches.
+    pattern: &'static str,
+    /// The paths that match it, as templates.
+    paths: Vec<String>,
+}
+
+impl ExtensionUrl {
+    fn of(url: &UrlEntry) -> Self {
+        let paths = templates(url.pattern).into_iter().map(|template| template.path).collect();
+        Self { pattern: url.pattern, paths }
+    }
+}
+
+/// A pipeline of an extension.
+#[derive(Serialize, ToSchema)]
+struct ExtensionPipeline {
+    /// Its name.
+    name: &'static str,
+    /// The stages that it has.
+    stages: &'static [&'static str],
+}
+
+/// The migrations of an extension, by name.
+#[derive(Serialize, ToSchema)]
+struct ExtensionMigrations {
+    /// Those that are applied.
+    applied: Vec<String>,
+    /// Those that are not.
+    pending: Vec<String>,
+}
+
+impl Extension {
+    fn name(&self) -> &str {
+        match self {
+            Self::Linked(extension) => extension.name,
+            Self::Missing(extension) => &extension.name,
+        }
+    }
+}
+
+/// Lists the extensions of this build in the total order, and those that are enabled somewhere and that this build lacks.
+#[utoipa::path(get, path = "/extensions")]
+async fn list(State(server): App) -> Answer<Whole<Extension>> {
+    Ok(Whole(describe_all(&server).await?))
+}
+
+/// Shows an extension.
+#[utoipa::path(get, path = "/extensions/{name}", params(("name" = String, Path, description = "The name of the extension.")))]
+async fn show(State(server): App, Path(name): Path<String>) -> Answer<Json<Extension>> {
+    let found = describe_all(&server).await?.into_iter().find(|extension| extension.name() == name);
     Ok(Json(found.ok_or_else(|| Refusal::NotFound(format!("no such extension: {name}")))?))
 }
 
@@ -65,26 +172,27 @@ impl EnabledBy {
 }
 
 /// All extensions in the total order; after them, by name, those that are enabled somewhere and that this build lacks.
-pub(crate) async fn describe_all(server: &Server) -> Answer<Vec<Value>> {
+async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     let mut enabled_by = EnabledBy::read(server).await?;
     let mut described = Vec::new();
     for loaded in server.registry.iter() {
         let enabled_by = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
-        described.push(describe(server, loaded, enabled_by).await?);
+        described.push(Extension::Linked(describe(server, loaded, enabled_by).await?));
     }
     described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
-        json!({
-            "name": name,
-            "status": "missing",
-            "reason": "enabled for a cluster or a node, but not in this build",
-            "enabled_by": clusters,
-            "enabled_by_nodes": nodes,
+        let reason = "enabled for a cluster or a node, but not in this build";
+        Extension::Missing(MissingExtension {
+            name,
+            status: "missing",
+            reason,
+            enabled_by: clusters,
+            enabled_by_nodes: nodes,
         })
     }));
     Ok(described)
 }
 
-async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> Answer<Value> {
+async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> Answer<LinkedExtension> {
     let metadata = loaded.metadata;
     let health = loaded.health();
     let (states, reason) = match server.store.migration_states(&loaded.migrator()).await {
@@ -92,63 +200,66 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> An
         Err(MigrationError::Failed { source, .. }) => return Err(source.into()),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let migrations = |wanted: MigrationState| -> Vec<&str> {
-        states.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name.as_str()).collect()
+    let migrations = |wanted: MigrationState| -> Vec<String> {
+        states.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name.clone()).collect()
     };
-    let pipelines: Vec<Value> = loaded
-        .pipelines
-        .iter()
-        .map(|pipeline| json!({"name": pipeline.metadata().name, "stages": pipeline.metadata().overrides}))
-        .collect();
-    Ok(json!({
-        "name": metadata.name,
-        "version": metadata.version,
-        "description": metadata.description,
-        "url": metadata.url,
-        "crate": metadata.krate,
-        "priority": metadata.priority,
-        "after": metadata.after,
-        "requires": metadata.requires,
-        "hooks": metadata.hooks().collect::<Vec<_>>(),
-        "urls": loaded.urls.iter().map(describe_url).collect::<Vec<_>>(),
-        "pipelines": pipelines,
-        "migrations": {"applied": migrations(MigrationState::Applied), "pending": migrations(MigrationState::Pending)},
-        "provides": loaded.provided.iter().map(|provided| provided.called.name()).collect::<Vec<_>>(),
-        "status": health.status,
-        "reason": reason,
-        "enabled_by": enabled_by.clusters,
-        "enabled_by_nodes": enabled_by.nodes,
-    }))
+    let pipelines = loaded.pipelines.iter().map(|pipeline| pipeline.metadata());
+    Ok(LinkedExtension {
+        name: metadata.name,
+        version: metadata.version,
+        description: metadata.description,
+        url: metadata.url,
+        krate: metadata.krate,
+        priority: metadata.priority,
+        after: metadata.after,
+        requires: metadata.requires,
+        hooks: metadata.hooks().collect(),
+        urls: loaded.urls.iter().map(ExtensionUrl::of).collect(),
+        pipelines: pipelines
+            .map(|metadata| ExtensionPipeline { name: metadata.name, stages: metadata.overrides })
+            .collect(),
+        migrations: ExtensionMigrations {
+            applied: migrations(MigrationState::Applied),
+            pending: migrations(MigrationState::Pending),
+        },
+        provides: loaded.provided.iter().map(|provided| provided.called.name()).collect(),
+        status: health.status,
+        reason,
+        enabled_by: enabled_by.clusters,
+        enabled_by_nodes: enabled_by.nodes,
+    })
 }
 
-/// A URL for people and programs: its pattern, and the paths that it matches as templates.
-fn describe_url(url: &UrlEntry) -> Value {
-    let paths: Vec<String> = templates(url.pattern).into_iter().map(|template| template.path).collect();
-    json!({"pattern": url.pattern, "paths": paths})
-}
-
-async fn enabled(State(server): App, Id(id): Id) -> Answer<Json<Vec<String>>> {
+/// Lists the extensions that are enabled for a cluster, in the total order.
+#[utoipa::path(get, path = "/clusters/{id}/extensions")]
+async fn enabled(State(server): App, Id(id): Id) -> Answer<Whole<String>> {
     let cluster = clusters::find(&server, id).await?;
-    Ok(Json(server.registry.in_order(cluster.extensions)))
+    Ok(Whole(server.registry.in_order(cluster.extensions)))
 }
 
-async fn enable(State(server): App, Id(id): Id, Json(names): Json<Vec<String>>) -> Answer<Json<Vec<String>>> {
+/// Enables extensions for a cluster, beside those that are.
+#[utoipa::path(put, path = "/clusters/{id}/extensions")]
+async fn enable(State(server): App, Id(id): Id, Json(names): Json<Vec<String>>) -> Answer<Whole<String>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let enabled = enabling::enable(&mut tx, id, names).await?;
     tx.commit().await?;
-    Ok(Json(enabled))
+    Ok(Whole(enabled))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Which {
+    /// The names of the extensions, with commas between them.
+    #[param(value_type = Vec<String>, style = Form, explode = false)]
     extension_names: String,
 }
 
-async fn disable(State(server): App, Id(id): Id, Query(which): Query<Which>) -> Answer<StatusCode> {
+/// Disables extensions for a cluster.
+#[utoipa::path(delete, path = "/clusters/{id}/extensions", params(Which))]
+async fn disable(State(server): App, Id(id): Id, Query(which): Query<Which>) -> Answer<NoContent> {
     let names: Vec<String> = which.extension_names.split(',').map(str::trim).map(str::to_owned).collect();
     let mut tx = server.change(Tolerance::Strict).await?;
     enabling::disable(&mut tx, id, &names).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -91,12 +91,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 macro_rules! list_query {
     ($(#[$attribute:meta])* $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$attribute])*
-        #[derive(Debug, Default, serde::Deserialize)]
+        #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
         #[serde(default, deny_unknown_fields)]
         struct $name {
             $($(#[$field_attribute])* $field: $type,)*
+            /// At most so many; all when absent.
             limit: Option<u64>,
+            /// Skips so many.
             offset: u64,
+            /// A field, with `-` before it for descending order; the id decides between equals.
             order_by: Option<String>,
         }
 

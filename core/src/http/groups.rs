@@ -3,7 +3,8 @@
 use super::{
     App,
     extract::{Id, Json, Query, list_query},
-    respond::{Answer, Created, List, check_order},
+    openapi::Resource,
+    respond::{Answer, Created, List, NoContent, check_order},
 };
 use crate::{
     change::{
@@ -12,24 +13,26 @@ use crate::{
     },
     error::Refusal,
     model::NodeGroup,
-    server::Server,
     store::{self, GroupFilter},
 };
-use axum::{Router, extract::State, http::StatusCode, routing::get};
-use std::sync::Arc;
+use axum::extract::State;
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/nodegroups", get(list).post(create))
-        .route("/nodegroups/{id}", get(show).put(update).delete(delete))
+pub(super) fn routes() -> Resource {
+    Resource::new("nodegroups", "Nodes of a cluster that share something, such as a rack or a network.")
+        .routes(routes!(list, create))
+        .routes(routes!(show, update, delete))
 }
 
 list_query! {
     GroupQuery {
+        /// Only groups of this cluster.
         cluster_id: Option<i64>,
     }
 }
 
+/// Lists node groups.
+#[utoipa::path(get, path = "/nodegroups", params(GroupQuery))]
 async fn list(State(server): App, Query(query): Query<GroupQuery>) -> Answer<List<NodeGroup>> {
     let page = query.page();
     check_order(&page, store::groups::can_order)?;
@@ -37,11 +40,15 @@ async fn list(State(server): App, Query(query): Query<GroupQuery>) -> Answer<Lis
     List::of(store::groups::list(server.store.reader(), filter, &page).await?)
 }
 
+/// Shows a node group.
+#[utoipa::path(get, path = "/nodegroups/{id}")]
 async fn show(State(server): App, Id(id): Id) -> Answer<Json<NodeGroup>> {
     let group = store::groups::find(server.store.reader(), id).await?;
     Ok(Json(group.ok_or_else(|| Refusal::unknown("node group", id))?))
 }
 
+/// Makes a node group.
+#[utoipa::path(post, path = "/nodegroups", responses((status = 403, description = "Its cluster has a node group of this name."), (status = 404, description = "There is no such cluster.")))]
 async fn create(State(server): App, Json(input): Json<GroupInput>) -> Answer<Created<NodeGroup>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let group = groups::create(&mut tx, input).await?;
@@ -49,6 +56,8 @@ async fn create(State(server): App, Json(input): Json<GroupInput>) -> Answer<Cre
     Ok(Created(group))
 }
 
+/// Renames a node group.
+#[utoipa::path(put, path = "/nodegroups/{id}", responses((status = 403, description = "Its cluster has a node group of this name.")))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<GroupUpdate>) -> Answer<Json<NodeGroup>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let group = groups::update(&mut tx, id, wanted).await?;
@@ -56,9 +65,11 @@ async fn update(State(server): App, Id(id): Id, Json(wanted): Json<GroupUpdate>)
     Ok(Json(group))
 }
 
-async fn delete(State(server): App, Id(id): Id) -> Answer<StatusCode> {
+/// Deletes a node group; its nodes join the default group of the cluster, which cannot be deleted.
+#[utoipa::path(delete, path = "/nodegroups/{id}")]
+async fn delete(State(server): App, Id(id): Id) -> Answer<NoContent> {
     let mut tx = server.change(Tolerance::Strict).await?;
     groups::delete(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -9,6 +9,8 @@ mod groups;
 mod middleware;
 mod nodes;
 mod notifications;
+mod openapi;
+mod page;
 mod releases;
 mod respond;
 mod strict;
@@ -17,17 +19,20 @@ mod urls;
 mod work;
 
 pub use extract::{Json, Query};
+pub(crate) use openapi::Document;
 pub(crate) use urls::{UrlTable, templates};
 
-use crate::server::Server;
+use crate::{registry::Registry, server::Server};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     response::Response,
 };
+use openapi::Resource;
 use std::sync::Arc;
 use tower::{Layer, ServiceExt};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+use utoipa_axum::router::OpenApiRouter;
 
 /// The state of every handler of the core.
 pub(crate) type App = axum::extract::State<Arc<Server>>;
@@ -35,26 +40,43 @@ pub(crate) type App = axum::extract::State<Arc<Server>>;
 /// Below this stand the resources of the core and the URLs of extensions.
 pub(crate) const BASE: &str = "/api/v1";
 
+/// The resources below [`BASE`]; `document` is what one of them answers with.
+fn resources(document: Document) -> OpenApiRouter<Arc<Server>> {
+    let resources = [
+        nodes::routes(),
+        clusters::routes(),
+        groups::routes(),
+        releases::routes(),
+        extensions::routes(),
+        data::routes(),
+        work::routes(),
+        notifications::routes(),
+        system::api_routes(),
+        openapi::routes(document),
+    ];
+    resources.into_iter().map(Resource::into_router).fold(OpenApiRouter::default(), OpenApiRouter::merge)
+}
+
+/// All routes of the core that the document describes.
+fn routes(resources: OpenApiRouter<Arc<Server>>) -> OpenApiRouter<Arc<Server>> {
+    OpenApiRouter::default().nest(BASE, resources).merge(system::root_routes().into_router())
+}
+
+/// The OpenAPI document of a server with these extensions.
+pub(crate) fn document(registry: &Registry) -> Document {
+    Document::of(routes(resources(Document::default())).into_openapi(), registry)
+}
+
 /// The whole API as one service.
 #[derive(Clone)]
 pub(crate) struct Api(NormalizePath<Router>);
 
 impl Api {
     pub(crate) fn new(server: &Arc<Server>, urls: UrlTable) -> Self {
-        let resources = Router::new()
-            .merge(nodes::routes())
-            .merge(clusters::routes())
-            .merge(groups::routes())
-            .merge(releases::routes())
-            .merge(extensions::routes())
-            .merge(data::routes())
-            .merge(work::routes())
-            .merge(notifications::routes())
-            .merge(system::api_routes())
-            .fallback_service(urls::service(Arc::clone(server), urls));
-        let router = Router::new()
-            .nest(BASE, resources)
-            .merge(system::root_routes())
+        let resources = resources(document(&server.registry)).fallback_service(urls::service(Arc::clone(server), urls));
+        let (router, _) = routes(resources).split_for_parts();
+        let router = router
+            .merge(page::routes())
             .layer(DefaultBodyLimit::max(server.settings.limits.body_bytes))
             .with_state(Arc::clone(server));
         // A trailing slash is optional everywhere, so it goes before anything is routed.

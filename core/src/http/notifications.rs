@@ -3,53 +3,70 @@
 use super::{
     App,
     extract::{Id, Json, Query, list_query},
+    openapi::Resource,
     respond::{Answer, List, check_order},
 };
 use crate::{
     change::Tolerance,
     error::Refusal,
     model::{Notification, NotificationStatus},
-    server::Server,
     store,
 };
-use axum::{
-    Router,
-    extract::State,
-    routing::{get, put},
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::sync::Arc;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/notifications", get(list))
-        .route("/notifications/stats", get(stats))
-        .route("/notifications/{id}", put(mark))
+pub(super) fn routes() -> Resource {
+    Resource::new("notifications", "What people should know although nobody asked.")
+        .routes(routes!(list))
+        .routes(routes!(stats))
+        .routes(routes!(mark))
 }
 
 list_query! {
     NotificationQuery {}
 }
 
+/// Lists notifications.
+#[utoipa::path(get, path = "/notifications", params(NotificationQuery))]
 async fn list(State(server): App, Query(query): Query<NotificationQuery>) -> Answer<List<Notification>> {
     let page = query.page();
     check_order(&page, store::notifications::can_order)?;
     List::of(store::notifications::list(server.store.reader(), &page).await?)
 }
 
-async fn stats(State(server): App) -> Answer<Json<Value>> {
-    let (total, unread) = store::notifications::count(server.store.reader()).await?;
-    Ok(Json(json!({"total": total, "unread": unread})))
+/// How many notifications nobody has seen.
+#[derive(Serialize, ToSchema)]
+struct NotificationStats {
+    /// How many there are.
+    total: u64,
+    /// How many of them nobody has seen.
+    unread: u64,
 }
 
-#[derive(Deserialize)]
+/// Counts notifications.
+#[utoipa::path(get, path = "/notifications/stats")]
+async fn stats(State(server): App) -> Answer<Json<NotificationStats>> {
+    let (total, unread) = store::notifications::count(server.store.reader()).await?;
+    Ok(Json(NotificationStats { total, unread }))
+}
+
+/// What becomes of a notification.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Mark {
+struct NotificationUpdate {
+    /// Whether a person has seen it.
     status: NotificationStatus,
 }
 
-async fn mark(State(server): App, Id(id): Id, Json(Mark { status }): Json<Mark>) -> Answer<Json<Notification>> {
+/// Marks a notification as read or unread.
+#[utoipa::path(put, path = "/notifications/{id}")]
+async fn mark(
+    State(server): App,
+    Id(id): Id,
+    Json(NotificationUpdate { status }): Json<NotificationUpdate>,
+) -> Answer<Json<Notification>> {
     let tx = server.change(Tolerance::Strict).await?;
     let marked = store::notifications::set_status(&*tx, id, status).await?;
     let marked = marked.ok_or_else(|| Refusal::unknown("notification", id))?;

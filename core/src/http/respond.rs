@@ -33,6 +33,51 @@ impl IntoResponse for Accepted {
     }
 }
 
+/// 204
+pub(super) struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// 200 with `null`: there is nothing to tell.
+pub(super) struct Null;
+
+impl IntoResponse for Null {
+    fn into_response(self) -> Response {
+        Json(()).into_response()
+    }
+}
+
+/// A plain text.
+pub(super) struct Text(pub(super) &'static str);
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+/// A text with headings and the like.
+pub(super) struct Markdown(pub(super) &'static str);
+
+impl IntoResponse for Markdown {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], self.0).into_response()
+    }
+}
+
+/// A list that has no pages.
+pub(super) struct Whole<T>(pub(super) Vec<T>);
+
+impl<T: Serialize> IntoResponse for Whole<T> {
+    fn into_response(self) -> Response {
+        Json(self.0).into_response()
+    }
+}
+
 /// A part of a list, with `Content-Range: objects 0-49/1234`.
 pub(super) struct List<T>(Listed<T>);
 

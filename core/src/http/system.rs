@@ -1,58 +1,90 @@
 //! The server itself: whether it lives, whether it can work, what it is, and what its error codes mean.
 
-use super::{App, error::Problem, extract::Json, respond::Answer};
-use crate::{codes::error_codes, server::Server, store};
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::header,
-    response::IntoResponse,
-    routing::get,
+use super::{
+    App,
+    error::Problem,
+    extract::Json,
+    openapi::Resource,
+    respond::{Answer, Markdown, Text},
 };
-use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use crate::{codes::error_codes, store};
+use axum::extract::{Path, State};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-pub(super) fn root_routes() -> Router<Arc<Server>> {
-    Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/errors/{code}", get(error_page))
+pub(super) fn root_routes() -> Resource {
+    Resource::new("server", "The server itself.")
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(error_page))
 }
 
-pub(super) fn api_routes() -> Router<Arc<Server>> {
-    Router::new().route("/info", get(info))
+pub(super) fn api_routes() -> Resource {
+    Resource::new("server", "The server itself.").routes(routes!(info))
 }
 
 /// Who asks whether the server is ready wants to know now.
 const READY_WAIT: Duration = Duration::from_secs(1);
 
-async fn live() -> &'static str {
-    "live\n"
+/// Tells that the process lives.
+#[utoipa::path(get, path = "/livez")]
+async fn live() -> Text {
+    Text("live\n")
 }
 
-/// Ready is who can read from the database and is not about to stop.
-async fn ready(State(server): App) -> Answer<&'static str> {
+/// Tells whether the server can work: it reads from the database and is not about to stop.
+#[utoipa::path(get, path = "/readyz")]
+async fn ready(State(server): App) -> Answer<Text> {
     if server.stopping.is_cancelled() {
         return Err(Problem::unavailable("the server is stopping"));
     }
     let answered = tokio::time::timeout(READY_WAIT, store::tasks::count_unfinished(server.store.reader())).await;
     answered.map_err(|_| Problem::unavailable("the database does not answer"))??;
-    Ok("ready\n")
+    Ok(Text("ready\n"))
 }
 
-async fn info(State(server): App) -> Json<Value> {
-    let extensions: Vec<Value> = server
-        .registry
-        .iter()
-        .map(|loaded| json!({"name": loaded.metadata.name, "version": loaded.metadata.version}))
-        .collect();
-    Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "features": ["local"],
-        "database": server.store.backend(),
-        "extensions": extensions,
-    }))
+/// What this server is.
+#[derive(Serialize, ToSchema)]
+struct Info {
+    /// Its version.
+    version: &'static str,
+    /// What it can do beside the minimum.
+    features: &'static [&'static str],
+    /// The kind of its database.
+    database: &'static str,
+    /// The extensions of this build, in the total order.
+    extensions: Vec<ExtensionVersion>,
 }
 
-async fn error_page(Path(code): Path<String>) -> Answer<impl IntoResponse> {
+/// An extension of this build.
+#[derive(Serialize, ToSchema)]
+struct ExtensionVersion {
+    /// Its name.
+    name: &'static str,
+    /// Its version.
+    version: &'static str,
+}
+
+/// Tells what this server is made of.
+#[utoipa::path(get, path = "/info")]
+async fn info(State(server): App) -> Json<Info> {
+    let extensions = server.registry.iter().map(|loaded| loaded.metadata);
+    Json(Info {
+        version: env!("CARGO_PKG_VERSION"),
+        features: &["local"],
+        database: server.store.backend(),
+        extensions: extensions
+            .map(|metadata| ExtensionVersion { name: metadata.name, version: metadata.version })
+            .collect(),
+    })
+}
+
+/// Shows the page of an error code.
+#[utoipa::path(get, path = "/errors/{code}", params(("code" = String, Path, description = "The code, such as RG0404.")))]
+async fn error_page(Path(code): Path<String>) -> Answer<Markdown> {
     let found = error_codes().into_iter().find(|known| known.code.eq_ignore_ascii_case(&code));
     let found = found.ok_or_else(|| Problem::not_found(format!("there is no error code {code}")))?;
-    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], found.page))
+    Ok(Markdown(found.page))
 }

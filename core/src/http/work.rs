@@ -3,7 +3,8 @@
 use super::{
     App,
     extract::{Id, Ids, Json, Query, list_query},
-    respond::{Accepted, Answer, List, check_order},
+    openapi::Resource,
+    respond::{Accepted, Answer, List, NoContent, check_order},
 };
 use crate::{
     change::Tolerance,
@@ -13,45 +14,51 @@ use crate::{
     server::Server,
     store::{self, LogLine, TaskFilter},
 };
-use axum::{
-    Router,
-    extract::State,
-    http::StatusCode,
-    routing::{get, put},
-};
+use axum::extract::State;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-pub(super) fn routes() -> Router<Arc<Server>> {
-    Router::new()
-        .route("/clusters/{id}/provision", put(provision))
-        .route("/clusters/{id}/deploy", put(deploy))
-        .route("/tasks", get(list))
-        .route("/tasks/{id}", get(show).delete(delete))
-        .route("/tasks/{id}/log", get(log))
-        .route("/tasks/{id}/deployment_info", get(deployment_info))
-        .route("/tasks/{id}/provisioning_info", get(provisioning_info))
+pub(super) fn routes() -> Resource {
+    Resource::new("work", "Work on the nodes of a cluster, and the tasks that it is done in.")
+        .routes(routes!(provision))
+        .routes(routes!(deploy))
+        .routes(routes!(list))
+        .routes(routes!(show, delete))
+        .routes(routes!(log))
+        .routes(routes!(deployment_info))
+        .routes(routes!(provisioning_info))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 struct ProvisionQuery {
+    /// The ids of the nodes, with commas between them; when absent, all that are to be provisioned.
+    #[param(value_type = Option<Vec<i64>>, style = Form, explode = false)]
     nodes: Option<Ids>,
 }
 
+/// Gives nodes of a cluster an operating system.
+#[utoipa::path(put, path = "/clusters/{id}/provision", params(ProvisionQuery), responses((status = 409, description = "A task works on the cluster; or the check of an extension vetoes it.")))]
 async fn provision(State(server): App, Id(id): Id, Query(query): Query<ProvisionQuery>) -> Answer<Accepted> {
     request(&server, id, TaskKind::Provision, query.nodes, false).await
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 struct DeployQuery {
+    /// The ids of the nodes, with commas between them; when absent, all that are to be deployed.
+    #[param(value_type = Option<Vec<i64>>, style = Form, explode = false)]
     nodes: Option<Ids>,
+    /// Does everything but the dispatch.
     dry_run: bool,
 }
 
+/// Gives nodes of a cluster their roles.
+#[utoipa::path(put, path = "/clusters/{id}/deploy", params(DeployQuery), responses((status = 409, description = "A task works on the cluster; or the check of an extension vetoes it.")))]
 async fn deploy(State(server): App, Id(id): Id, Query(query): Query<DeployQuery>) -> Answer<Accepted> {
     request(&server, id, TaskKind::Deployment, query.nodes, query.dry_run).await
 }
@@ -69,11 +76,15 @@ async fn request(
 
 list_query! {
     TaskQuery {
+        /// Only tasks of this cluster.
         cluster_id: Option<i64>,
+        /// Only tasks in this status.
         status: Option<TaskStatus>,
     }
 }
 
+/// Lists tasks.
+#[utoipa::path(get, path = "/tasks", params(TaskQuery))]
 async fn list(State(server): App, Query(query): Query<TaskQuery>) -> Answer<List<Task>> {
     let page = query.page();
     check_order(&page, store::tasks::can_order)?;
@@ -81,6 +92,8 @@ async fn list(State(server): App, Query(query): Query<TaskQuery>) -> Answer<List
     List::of(store::tasks::list(server.store.reader(), filter, &page).await?)
 }
 
+/// Shows a task.
+#[utoipa::path(get, path = "/tasks/{id}")]
 async fn show(State(server): App, Id(id): Id) -> Answer<Json<Task>> {
     Ok(Json(find(&server, id).await?))
 }
@@ -90,14 +103,17 @@ async fn find(server: &Server, id: i64) -> Answer<Task> {
     Ok(task.ok_or_else(|| Refusal::unknown("task", id))?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Force {
+    /// Whether it is deleted even if it has not ended: then its nodes fail.
     #[serde(default)]
     force: bool,
 }
 
-async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<StatusCode> {
+/// Deletes a task that has ended.
+#[utoipa::path(delete, path = "/tasks/{id}", params(Force), responses((status = 409, description = "It has not ended.")))]
+async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<NoContent> {
     let task = find(&server, id).await?;
     if !task.status.is_final() {
         if !force {
@@ -114,13 +130,15 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
     let tx = server.change(Tolerance::Strict).await?;
     store::tasks::delete(&*tx, id).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 list_query! {
     LogQuery {}
 }
 
+/// Lists the lines that came out of the work on a task.
+#[utoipa::path(get, path = "/tasks/{id}/log", params(LogQuery))]
 async fn log(State(server): App, Id(id): Id, Query(query): Query<LogQuery>) -> Answer<List<LogLine>> {
     let page = query.page();
     check_order(&page, store::logs::can_order)?;
@@ -129,24 +147,36 @@ async fn log(State(server): App, Id(id): Id, Query(query): Query<LogQuery>) -> A
 }
 
 /// What a task sent, as it was sent; of a dry run, what it would have sent.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SentInfo {
+    /// What all nodes share.
+    #[schema(value_type = Option<Object>)]
     common: Option<Box<RawValue>>,
+    /// The documents of the nodes, by id.
+    #[schema(value_type = BTreeMap<String, Object>)]
     nodes: BTreeMap<i64, Box<RawValue>>,
+    /// Their hashes.
     sha256: Hashes,
 }
 
 /// The SHA-256 of each document, over the bytes that were sent.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 struct Hashes {
+    /// Of what all nodes share.
     common: Option<String>,
+    /// Of the documents of the nodes, by id.
+    #[schema(value_type = BTreeMap<String, String>)]
     nodes: BTreeMap<i64, String>,
 }
 
+/// Shows what a deployment sent to the orchestrator, with hashes.
+#[utoipa::path(get, path = "/tasks/{id}/deployment_info")]
 async fn deployment_info(State(server): App, Id(id): Id) -> Answer<Json<SentInfo>> {
     sent_info(&server, id, DataKind::Deployment).await
 }
 
+/// Shows what a provisioning sent to the orchestrator, with hashes.
+#[utoipa::path(get, path = "/tasks/{id}/provisioning_info")]
 async fn provisioning_info(State(server): App, Id(id): Id) -> Answer<Json<SentInfo>> {
     sent_info(&server, id, DataKind::Provisioning).await
 }

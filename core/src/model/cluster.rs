@@ -4,6 +4,7 @@ use super::{Object, words::words};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 words! {
     /// Where a cluster stands.
@@ -26,7 +27,7 @@ words! {
 }
 
 /// A cluster as extensions and the API see it. Its attributes are read on their own: they can be large.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cluster {
     /// Its id.
     pub id: i64,
@@ -52,7 +53,7 @@ pub struct Cluster {
 ///
 /// `common` is merged over the common part, after every pipeline. A document under `nodes` replaces the generated one of
 /// that node, which no pipeline sees then.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Customisation {
     /// Laid over what all nodes share.

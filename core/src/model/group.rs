@@ -1,12 +1,13 @@
 //! Node groups: nodes of a cluster that share something, such as a rack or a network.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A group of nodes of one cluster, as extensions and the API see it.
 ///
 /// Every cluster has a default group, which a node joins with the cluster; so a node of a cluster is always in one of its
 /// groups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NodeGroup {
     /// Its id.
     pub id: i64,

@@ -2,9 +2,15 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 
 /// A hardware address in its canonical form: six lower-case octets with colons, `64:c3:54:54:d2:66`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[schema(
+    description = "A hardware address. It is taken with colons or hyphens and in either case, and given with colons in lower case.",
+    pattern = "^\\s*[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\\s*$",
+    example = "64:c3:54:54:d2:66"
+)]
 pub struct MacAddress(String);
 
 /// A text that is not a hardware address.

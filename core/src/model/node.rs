@@ -4,6 +4,7 @@ use super::{MacAddress, Object, words::words};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 words! {
@@ -45,7 +46,7 @@ words! {
 }
 
 /// A node as extensions and the API see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Node {
     /// Its id.
     pub id: i64,
@@ -110,7 +111,7 @@ impl Node {
 /// What an agent says of the machine that it runs on: the body of `POST /nodes` and `PUT /nodes/agent`.
 ///
 /// Fields that are not listed here are taken and dropped, since agents of many ages talk to one server.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct Discovery {
     /// The id of a node that is known already (`PUT /nodes/agent` only).
@@ -158,18 +159,26 @@ impl Discovery {
 }
 
 /// What a person may change of a node; an absent field stays as it is.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NodeUpdate {
+    /// Its name, for people.
     pub(crate) name: Option<String>,
+    /// Its host name, unique in its cluster; fixed once provisioning has begun.
     pub(crate) hostname: Option<String>,
+    /// Labels of people, in place of all that it has.
     pub(crate) labels: Option<Object>,
+    /// What its deployment data are made of, in place of all that it has.
     pub(crate) attributes: Option<Object>,
+    /// The roles that it is said to have.
     pub(crate) roles: Option<Vec<String>>,
+    /// The roles that the next deployment gives it.
     pub(crate) pending_roles: Option<Vec<String>>,
+    /// The extensions that are enabled for it alone.
     pub(crate) extensions: Option<Vec<String>>,
-    /// `null` takes the node out of its group, so absence and `null` differ.
+    /// Its node group; `null` takes it out of its group, so absence and `null` differ.
     #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<i64>)]
     pub(crate) group_id: Option<Option<i64>>,
 }
 

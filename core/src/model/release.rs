@@ -2,6 +2,7 @@
 
 use super::words::words;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 words! {
     /// Whether clusters can be made of a release.
@@ -16,7 +17,7 @@ words! {
 }
 
 /// A named version of what clusters run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Release {
     /// Its id.
     pub(crate) id: i64,

@@ -4,6 +4,7 @@ use super::words::words;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 words! {
@@ -43,7 +44,7 @@ words! {
 }
 
 /// A task as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Task {
     /// Its id.
     pub(crate) id: i64,
@@ -67,6 +68,7 @@ pub(crate) struct Task {
     pub(crate) subtasks: Vec<i64>,
     /// The extension that made it fail.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) extension: Option<String>,
     /// Whether everything is done but the dispatch.
     pub(crate) dry_run: bool,
@@ -113,7 +115,7 @@ words! {
 }
 
 /// What people should know although nobody asked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Notification {
     /// Its id.
     pub(crate) id: i64,

@@ -14,12 +14,12 @@ impl UnknownWord {
     }
 }
 
-/// Defines an enum whose variants are words: `as_str`, `Display`, `FromStr`, serde, and the list of all.
+/// Defines an enum whose variants are words: `as_str`, `Display`, `FromStr`, serde, its schema, and the list of all.
 macro_rules! words {
-    ($(#[$attribute:meta])* $visibility:vis enum $name:ident { $($(#[$variant_attribute:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$attribute])*
+    ($(#[doc = $doc:literal])+ $visibility:vis enum $name:ident { $($(#[doc = $variant_doc:literal])+ $variant:ident = $word:literal,)+ }) => {
+        $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        $visibility enum $name { $($(#[$variant_attribute])* $variant,)+ }
+        $visibility enum $name { $($(#[doc = $variant_doc])+ $variant,)+ }
 
         impl $name {
             /// Every word, in the order of the definition.
@@ -48,6 +48,19 @@ macro_rules! words {
                 }
             }
         }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                const DESCRIPTION: &str = concat!($($doc,)+ "\n", $("\n- `", $word, "`:", $($variant_doc,)+)+);
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some(Self::WORDS.iter().copied()))
+                    .description(Some(DESCRIPTION.trim_start()))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -25,6 +25,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use utoipa::ToSchema;
 
 /// The extensions of this build, in the total order.
 pub(crate) struct Registry {
@@ -51,7 +52,7 @@ pub(crate) struct Loaded {
 }
 
 /// How an extension is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ExtensionStatus {
     /// All is well.

@@ -8,14 +8,18 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One line of a task's log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LogLine {
+    /// When it was written.
     pub(crate) time: DateTime<Utc>,
     /// The node that was worked on, where it was one.
     pub(crate) node: Option<i64>,
+    /// Where it comes from.
     pub(crate) stream: LogStream,
+    /// The line itself.
     pub(crate) line: String,
 }
 

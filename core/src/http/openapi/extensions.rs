@@ -1,0 +1,173 @@
+//! The URLs of extensions in the document: an operation for each path that a pattern matches, and for each method.
+//!
+//! OpenAPI tells paths apart by their texts and not by the names of their parameters. Where the patterns of two URLs are
+//! such a path, as `/x/(?P<id>\d+)` and `/x/(?P<name>[a-z]+)` are, the first in the total order names the parameters, and
+//! each of them takes what either pattern takes.
+
+use super::refusals;
+use crate::{
+    extension::UrlEntry,
+    http::{BASE, templates},
+    registry::Loaded,
+};
+use axum::{body::Body, extract::Request, http::header};
+use futures_util::FutureExt;
+use std::{collections::BTreeMap, sync::Arc};
+use tower::ServiceExt;
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Required,
+    path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder},
+    request_body::RequestBodyBuilder,
+    response::ResponseBuilder,
+    schema::Type,
+    tag::TagBuilder,
+};
+
+/// A path as OpenAPI tells it from others, with what there is to say of it.
+#[derive(Default)]
+struct Path {
+    /// The path of the first URL that has it.
+    path: String,
+    parameters: Vec<Parameter>,
+    operations: Vec<(HttpMethod, Operation)>,
+}
+
+struct Parameter {
+    name: String,
+    /// What it matches, of each URL that has it.
+    patterns: Vec<String>,
+}
+
+/// The document of the URLs of these extensions, which are in the total order.
+pub(super) fn described<'a>(extensions: impl Iterator<Item = &'a Arc<Loaded>>) -> OpenApi {
+    let mut tags = Vec::new();
+    let mut paths = BTreeMap::<String, Path>::new();
+    for extension in extensions.filter(|extension| !extension.urls.is_empty()) {
+        let metadata = extension.metadata;
+        tags.push(TagBuilder::new().name(metadata.name).description(Some(metadata.description)).build());
+        for url in &extension.urls {
+            add(&mut paths, metadata.name, url);
+        }
+    }
+    let paths = paths.into_values().fold(PathsBuilder::new(), |paths, path| {
+        let name = format!("{BASE}{}", path.path);
+        paths.path(name, path.into_item())
+    });
+    OpenApiBuilder::new().tags(Some(tags)).paths(paths).build()
+}
+
+fn add(paths: &mut BTreeMap<String, Path>, extension: &str, url: &UrlEntry) {
+    for template in templates(url.pattern) {
+        let shape = template.parameters.iter().fold(template.path.clone(), |shape, parameter| {
+            shape.replacen(&format!("{{{}}}", parameter.name), "{}", 1)
+        });
+        let path = paths.entry(shape).or_insert_with(|| Path {
+            path: template.path.clone(),
+            parameters: template
+                .parameters
+                .iter()
+                .map(|found| Parameter { name: found.name.clone(), patterns: Vec::new() })
+                .collect(),
+            operations: Vec::new(),
+        });
+        for (known, found) in path.parameters.iter_mut().zip(template.parameters) {
+            if !known.patterns.contains(&found.pattern) {
+                known.patterns.push(found.pattern);
+            }
+        }
+        for method in methods(url) {
+            let new = operation(extension, &path.path, &method, url);
+            match path.operations.iter_mut().find(|(known, _)| *known == method) {
+                Some((_, known)) => join(known, new),
+                None => path.operations.push((method, new)),
+            }
+        }
+    }
+}
+
+/// Two URLs answer at one path, each what its own pattern matches.
+fn join(known: &mut Operation, new: Operation) {
+    for tag in new.tags.into_iter().flatten() {
+        let tags = known.tags.get_or_insert_default();
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    if known.description != new.description {
+        let descriptions = [known.description.take(), new.description];
+        known.description = Some(descriptions.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
+    }
+}
+
+impl Path {
+    fn into_item(self) -> PathItem {
+        let parameters: Vec<_> = self.parameters.into_iter().map(Parameter::described).collect();
+        let mut item = PathItem::default();
+        for (method, mut operation) in self.operations {
+            operation.parameters = Some(parameters.clone()).filter(|parameters| !parameters.is_empty());
+            item.merge_operations(PathItem::new(method, operation));
+        }
+        item
+    }
+}
+
+impl Parameter {
+    fn described(self) -> RefOr<utoipa::openapi::path::Parameter> {
+        let schema =
+            ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^(?:{})$", self.patterns.join("|"))));
+        let parameter = ParameterBuilder::new()
+            .name(self.name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(schema));
+        RefOr::T(parameter.build())
+    }
+}
+
+fn operation(extension: &str, path: &str, method: &HttpMethod, url: &UrlEntry) -> Operation {
+    let any = || {
+        ContentBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue)))
+            .build()
+    };
+    let takes_body = matches!(method, HttpMethod::Post | HttpMethod::Put | HttpMethod::Patch);
+    let body =
+        RequestBodyBuilder::new().description(Some("What the extension takes.")).content("application/json", any());
+    let answer = ResponseBuilder::new().description("What the extension answers.");
+    let mut operation = OperationBuilder::new()
+        .tag(extension)
+        .operation_id(Some(format!("{extension}.{}.{path}", name_of(method))))
+        .summary(Some(format!("Is answered by the extension `{extension}`.")))
+        .description(Some(format!("`{extension}` answers what matches `{}`.", url.pattern)))
+        .request_body(takes_body.then(|| body.build()))
+        .response("2XX", answer)
+        .build();
+    refusals::add_any(&mut operation);
+    operation
+}
+
+/// The methods of a URL. An axum router tells them in the `Allow` of what it refuses.
+fn methods(url: &UrlEntry) -> Vec<HttpMethod> {
+    let request = Request::builder().method("NONE").body(Body::empty());
+    let answer = request.ok().and_then(|request| url.methods.clone().oneshot(request).now_or_never());
+    let Some(Ok(response)) = answer else { return Vec::new() };
+    let allowed = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+    let named = |name: &str| METHODS.into_iter().find(|method| name_of(method).eq_ignore_ascii_case(name));
+    allowed.split(',').filter_map(named).collect()
+}
+
+const METHODS: [HttpMethod; 5] =
+    [HttpMethod::Get, HttpMethod::Put, HttpMethod::Post, HttpMethod::Delete, HttpMethod::Patch];
+
+fn name_of(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "get",
+        HttpMethod::Put => "put",
+        HttpMethod::Post => "post",
+        HttpMethod::Delete => "delete",
+        HttpMethod::Options => "options",
+        HttpMethod::Head => "head",
+        HttpMethod::Patch => "patch",
+        HttpMethod::Trace => "trace",
+    }
+}
