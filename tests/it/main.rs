@@ -6,6 +6,7 @@ use faulty_extension as _; // linked, and with it registered
 
 // What several areas use: extensions that misbehave on demand, the binary, small words.
 mod common;
+mod document;
 mod ledger;
 mod probe;
 mod process;
@@ -28,6 +29,7 @@ mod hooks;
 mod import;
 mod linking;
 mod nodes;
+mod openapi;
 mod pipelines;
 mod providers;
 mod recovery;

@@ -3,7 +3,7 @@
 use crate::common::{cluster_with_nodes, contains, work_on};
 use axum::http::Method;
 use rivetgun::testkit::{Answer, TestServer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Every route with a body. `{cluster}` and the like stand for the id of one that is there.
 pub(crate) const WITH_BODY: [(&str, &str); 17] = [
@@ -59,6 +59,7 @@ pub(crate) struct There {
     pub(crate) cluster: Value,
     pub(crate) node: Value,
     task: Value,
+    group: Value,
     release: Value,
     notification: Value,
 }
@@ -66,11 +67,17 @@ pub(crate) struct There {
 impl There {
     /// A cluster with a node that is provisioned, and what came of that.
     pub(crate) async fn in_it(server: &TestServer) -> Self {
-        let (cluster, nodes) = cluster_with_nodes(server, "there", 1).await;
+        Self::called(server, "there").await
+    }
+
+    /// The same, with another name for the cluster.
+    pub(crate) async fn called(server: &TestServer, name: &str) -> Self {
+        let (cluster, nodes) = cluster_with_nodes(server, name, 1).await;
+        let group = server.post("/nodegroups", json!({"cluster_id": cluster, "name": "there"})).await.expect(201);
         let task = work_on(server, &cluster, "provision").await["id"].clone();
         let first = async |path: &str| server.get(path).await.expect(200)[0]["id"].clone();
         let (release, notification) = (first("/releases").await, first("/notifications").await);
-        Self { cluster, node: nodes[0].clone(), task, release, notification }
+        Self { cluster, node: nodes[0].clone(), group: group["id"].clone(), task, release, notification }
     }
 
     /// A path with the ids of what is there.
@@ -78,6 +85,7 @@ impl There {
         let ids = [
             ("{cluster}", &self.cluster),
             ("{node}", &self.node),
+            ("{group}", &self.group),
             ("{task}", &self.task),
             ("{release}", &self.release),
             ("{notification}", &self.notification),

@@ -61,5 +61,6 @@ pub(crate) struct Customisation {
     pub(crate) common: Object,
     /// Replacements by node id.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Object>)]
     pub(crate) nodes: BTreeMap<i64, Object>,
 }
