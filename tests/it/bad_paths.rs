@@ -2,7 +2,7 @@
 
 use crate::{
     common::{everything, list},
-    routes::{LISTS, READING, There, WITH_BODY, method_of, refused},
+    routes::{Routes, There, method_of, refused},
 };
 use axum::{body::Body, http::Request};
 use rivetgun::testkit::on_both_databases;
@@ -74,7 +74,8 @@ fn what_is_no_id_is_the_id_of_nothing() {
 fn a_query_that_is_not_of_the_schema_is_refused() {
     on_both_databases("", async |server| {
         let there = There::in_it(&server).await;
-        for path in LISTS {
+        let routes = Routes::of(&server, &there).await;
+        for path in &routes.lists {
             for query in [
                 "limit=-1",
                 "limit=x",
@@ -91,7 +92,7 @@ fn a_query_that_is_not_of_the_schema_is_refused() {
                 "nonsense=1",
                 "limit=1&limit=2",
             ] {
-                let answer = server.get(&format!("{}?{query}", there.path(path))).await;
+                let answer = server.get(&format!("{path}?{query}")).await;
                 assert_eq!(refused(&answer), 400, "{path}?{query}: {}", answer.text());
             }
             for (query, status) in [
@@ -102,7 +103,7 @@ fn a_query_that_is_not_of_the_schema_is_refused() {
                 ("", 200),
                 ("order_by=-id", 200),
             ] {
-                let answer = server.get(&format!("{}?{query}", there.path(path))).await;
+                let answer = server.get(&format!("{path}?{query}")).await;
                 assert_eq!(answer.status(), status, "{path}?{query}: {}", answer.text());
             }
         }
@@ -142,12 +143,13 @@ fn a_query_that_is_not_of_the_schema_is_refused() {
 fn a_list_is_ordered_by_each_of_its_fields() {
     on_both_databases("", async |server| {
         let there = There::in_it(&server).await;
-        for path in LISTS {
-            let entries = server.get(&there.path(path)).await.expect(200);
+        let routes = Routes::of(&server, &there).await;
+        for path in &routes.lists {
+            let entries = server.get(path).await.expect(200);
             let fields = list(&entries).first().and_then(Value::as_object).expect("there is an entry").keys();
             for field in fields {
                 for order_by in [field.clone(), format!("-{field}")] {
-                    let answer = server.get(&format!("{}?order_by={order_by}", there.path(path))).await;
+                    let answer = server.get(&format!("{path}?order_by={order_by}")).await;
                     assert!(
                         answer.status() == 200 || refused(&answer) == 400,
                         "{path} by {order_by}: {}",
@@ -163,22 +165,17 @@ fn a_list_is_ordered_by_each_of_its_fields() {
 fn a_method_or_a_path_that_is_not_there_is_a_problem() {
     on_both_databases("", async |server| {
         let there = There::in_it(&server).await;
-        for path in READING.into_iter().chain(WITH_BODY.into_iter().map(|(_, path)| path)) {
-            let path = there.path(path);
+        let routes = Routes::of(&server, &there).await;
+        for path in routes.reading.iter().chain(routes.with_body.iter().map(|(_, path)| path)) {
             for method in ["TRACE", "CONNECT", "NONSENSE"] {
-                let answer = server.request(method_of(method), &path, None).await;
+                let answer = server.request(method_of(method), path, None).await;
                 assert_eq!(refused(&answer), 405, "{method} {path}");
                 assert!(answer.header("allow").is_some_and(|allow| !allow.is_empty()), "{method} {path}");
             }
             assert_eq!(refused(&server.get(&format!("{path}/nonsense/nonsense")).await), 404, "{path}");
         }
-        for path in READING {
-            let path = there.path(path);
-            assert_eq!(
-                server.get(&path).await.expect(200),
-                server.get(&format!("{path}/")).await.expect(200),
-                "{path}"
-            );
+        for path in &routes.reading {
+            assert_eq!(server.get(path).await.expect(200), server.get(&format!("{path}/")).await.expect(200), "{path}");
         }
         for path in
             ["/", "/api", "/api/v1", "/api/v1/", "/api/v2/nodes", "/nodes", "//", "/errors/RG9999", "/%00", "/%ff"]

@@ -1,58 +1,51 @@
-//! The routes of the API as tables, and what is there for them to name.
+//! The routes of the API, and what is there for them to name.
 
-use crate::common::{cluster_with_nodes, contains, work_on};
+use crate::{
+    common::{cluster_with_nodes, contains, work_on},
+    document::Document,
+};
 use axum::http::Method;
 use rivetgun::testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
-/// Every route with a body. `{cluster}` and the like stand for the id of one that is there.
-pub(crate) const WITH_BODY: [(&str, &str); 17] = [
-    ("POST", "/nodes"),
-    ("PUT", "/nodes"),
-    ("PUT", "/nodes/agent"),
-    ("PUT", "/nodes/{node}"),
-    ("POST", "/clusters"),
-    ("PUT", "/clusters/{cluster}"),
-    ("PUT", "/clusters/{cluster}/attributes"),
-    ("PATCH", "/clusters/{cluster}/attributes"),
-    ("POST", "/clusters/{cluster}/assignment"),
-    ("POST", "/clusters/{cluster}/unassignment"),
-    ("PUT", "/clusters/{cluster}/extensions"),
-    ("PUT", "/clusters/{cluster}/orchestrator/deployment"),
-    ("PUT", "/clusters/{cluster}/orchestrator/provisioning"),
-    ("POST", "/releases"),
-    ("PUT", "/releases/{release}"),
-    ("PUT", "/notifications/{notification}"),
-    ("POST", "/probe/body"),
-];
+/// The routes of the API below `/api/v1`, with the ids of what is there.
+pub(crate) struct Routes {
+    /// Every route that takes a body: its method and its path.
+    pub(crate) with_body: Vec<(String, String)>,
+    /// Every route that reads, and answers twice the same.
+    pub(crate) reading: Vec<String>,
+    /// Every route that lists a page at a time.
+    pub(crate) lists: Vec<String>,
+}
 
-/// Every route that reads.
-pub(crate) const READING: [&str; 20] = [
-    "/nodes",
-    "/nodes/{node}",
-    "/nodes/allocation/stats",
-    "/clusters",
-    "/clusters/{cluster}",
-    "/clusters/{cluster}/attributes",
-    "/clusters/{cluster}/extensions",
-    "/clusters/{cluster}/orchestrator/deployment",
-    "/clusters/{cluster}/orchestrator/deployment/defaults",
-    "/releases",
-    "/releases/{release}",
-    "/extensions",
-    "/extensions/probe",
-    "/tasks",
-    "/tasks/{task}",
-    "/tasks/{task}/log",
-    "/notifications",
-    "/notifications/stats",
-    "/info",
-    "/probe/rows",
-];
-
-/// Every route that lists a page at a time.
-pub(crate) const LISTS: [&str; 6] =
-    ["/nodes", "/clusters", "/releases", "/tasks", "/tasks/{task}/log", "/notifications"];
+impl Routes {
+    /// The routes of the core, as the document of a server has them, and one of each kind of an extension.
+    pub(crate) async fn of(server: &TestServer, there: &There) -> Self {
+        let document = Document::of(server).await;
+        let mut routes = Self {
+            with_body: vec![("POST".to_owned(), "/probe/body".to_owned())],
+            reading: vec!["/probe/rows".to_owned()],
+            lists: Vec::new(),
+        };
+        for operation in document.operations().into_iter().filter(|operation| !operation.is_of_extension()) {
+            let path = operation.path_in(there);
+            let Some(path) = path.strip_prefix("/api/v1").map(str::to_owned) else { continue };
+            if operation.has_body() {
+                routes.with_body.push((operation.method.to_uppercase(), path.clone()));
+            }
+            if operation.is_list() {
+                routes.lists.push(path.clone());
+            }
+            // It tells how long it took.
+            let differs = path.ends_with("/explain");
+            if operation.method == "get" && !differs {
+                routes.reading.push(path);
+            }
+        }
+        assert!(routes.with_body.len() > 15 && routes.reading.len() > 20 && routes.lists.len() > 6);
+        routes
+    }
+}
 
 /// What is there for paths to name.
 pub(crate) struct There {

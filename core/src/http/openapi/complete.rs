@@ -9,6 +9,9 @@ use utoipa::openapi::OpenApi;
 pub(super) fn completed(document: &OpenApi) -> Value {
     let mut document = document.clone();
     document.components.get_or_insert_default();
+    // An extension may be called as a resource of the core is.
+    let mut seen = BTreeSet::new();
+    document.tags.get_or_insert_default().retain(|tag| seen.insert(tag.name.clone()));
     let components = refusals::components();
     document.merge(OpenApi::builder().components(Some(components)).build());
     let mut document = json!(document);

@@ -171,3 +171,60 @@ fn name_of(method: &HttpMethod) -> &'static str {
         HttpMethod::Trace => "trace",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, add};
+    use crate::extension::Urls;
+    use axum::routing::{MethodRouter, get, put};
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+
+    fn documented(urls: [(&str, &'static str, MethodRouter); 2]) -> Value {
+        let mut paths = BTreeMap::<String, Path>::new();
+        for (extension, pattern, methods) in urls {
+            let entries = Urls::new().at(pattern, file!(), line!(), methods).into_entries();
+            entries.iter().for_each(|url| add(&mut paths, extension, url));
+        }
+        paths.into_values().map(|path| (path.path.clone(), json!(path.into_item()))).collect()
+    }
+
+    #[test]
+    fn an_optional_part_makes_two_paths() {
+        let maybe = r"/a/maybe(?:/(?P<number>\d+))?/?";
+        let document = documented([("a", maybe, get(async || ())), ("a", "/a/b", get(async || ()))]);
+        let paths: Vec<_> = document.as_object().into_iter().flat_map(|paths| paths.keys()).collect();
+        assert_eq!(paths, ["/a/b", "/a/maybe", "/a/maybe/{number}"]);
+        assert_eq!(document["/a/maybe"]["get"]["parameters"], Value::Null);
+        assert_eq!(document["/a/maybe/{number}"]["get"]["parameters"][0]["schema"]["pattern"], r"^(?:\d+)$");
+    }
+
+    #[test]
+    fn paths_that_differ_in_the_names_of_parameters_only_are_one() {
+        let either = documented([
+            ("a", r"/x/(?P<id>\d+)", get(async || ())),
+            ("b", "/x/(?P<name>[a-z]+)", get(async || ()).put(async || ())),
+        ]);
+        let path = &either["/x/{id}"];
+        assert_eq!(either.as_object().map(|paths| paths.len()), Some(1), "{either}");
+        assert_eq!(path["get"]["tags"], json!(["a", "b"]));
+        assert_eq!(path["get"]["operationId"], "a.get./x/{id}");
+        assert_eq!(path["put"]["operationId"], "b.put./x/{id}");
+        for method in ["get", "put"] {
+            assert_eq!(path[method]["parameters"][0]["schema"]["pattern"], r"^(?:\d+|[a-z]+)$");
+        }
+        let description = path["get"]["description"].as_str().unwrap_or_default();
+        assert!(description.contains(r"`/x/(?P<id>\d+)`") && description.contains("`/x/(?P<name>[a-z]+)`"));
+    }
+
+    #[test]
+    fn one_pattern_with_two_names_for_one_path_is_told_once() {
+        let both = documented([
+            ("a", r"/x/(?:(?P<id>\d+)|(?P<name>[a-z]+))", put(async || ())),
+            ("a", "/y", put(async || ())),
+        ]);
+        assert_eq!(both["/x/{id}"]["put"]["tags"], json!(["a"]));
+        assert_eq!(both["/x/{id}"]["put"]["parameters"][0]["schema"]["pattern"], r"^(?:\d+|[a-z]+)$");
+        assert_eq!(both["/x/{id}"]["put"]["description"].as_str().map(|text| text.lines().count()), Some(1));
+    }
+}
