@@ -59,7 +59,10 @@ pub(super) async fn find(server: &Server, id: i64) -> Answer<Cluster> {
 }
 
 /// Makes a cluster.
-#[utoipa::path(post, path = "/clusters", responses((status = 404, description = "There is no such release or node."), (status = 409, description = "There is a cluster of this name, its release makes no clusters, a node is in another cluster; or an extension vetoes it.")))]
+#[utoipa::path(post, path = "/clusters", responses(
+    (status = 404, description = "There is no such release or node."),
+    (status = 409, description = "Its name is taken, its release makes no clusters, or a node is in another cluster."),
+))]
 async fn create(State(server): App, Json(input): Json<ClusterInput>) -> Answer<Created<Cluster>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::create(&mut tx, input).await?;
@@ -68,7 +71,9 @@ async fn create(State(server): App, Json(input): Json<ClusterInput>) -> Answer<C
 }
 
 /// Changes a cluster.
-#[utoipa::path(put, path = "/clusters/{id}", responses((status = 409, description = "There is a cluster of this name, a node is in another cluster; or an extension vetoes it.")))]
+#[utoipa::path(put, path = "/clusters/{id}", responses(
+    (status = 409, description = "Its name is taken, or a node is in another cluster."),
+))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<ClusterUpdate>) -> Answer<Json<Cluster>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::update(&mut tx, id, wanted).await?;
@@ -85,7 +90,9 @@ struct Force {
 }
 
 /// Deletes a cluster, with those of its nodes that anything was done to.
-#[utoipa::path(delete, path = "/clusters/{id}", params(Force), responses((status = 409, description = "A task works on it; or an extension vetoes it.")))]
+#[utoipa::path(delete, path = "/clusters/{id}", params(Force), responses(
+    (status = 409, description = "A task works on it."),
+))]
 async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<Accepted> {
     let tolerance = if force { Tolerance::Unstoppable } else { Tolerance::Strict };
     let mut tx = server.change(tolerance).await?;
@@ -124,7 +131,9 @@ async fn patch_attributes(State(server): App, Id(id): Id, Json(patch): Json<Obje
 }
 
 /// Puts nodes into a cluster, or gives those that are in it other pending roles.
-#[utoipa::path(post, path = "/clusters/{id}/assignment", responses((status = 409, description = "A node is in another cluster, or has a host name that is taken; or an extension vetoes it.")))]
+#[utoipa::path(post, path = "/clusters/{id}/assignment", responses(
+    (status = 409, description = "A node is in another cluster, or its host name is taken."),
+))]
 async fn assign(State(server): App, Id(id): Id, Json(wanted): Json<Vec<Assignment>>) -> Answer<Null> {
     let mut tx = server.change(Tolerance::Strict).await?;
     membership::assign(&mut tx, id, wanted).await?;

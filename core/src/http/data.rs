@@ -55,7 +55,9 @@ struct DefaultsQuery {
 }
 
 /// Shows the data as they would be sent: pipelines included, what a person stored left out. Writes nothing.
-#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/defaults", params(Kind, DefaultsQuery), responses((status = 409, description = "A pipeline refuses the data.")))]
+#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/defaults", params(Kind, DefaultsQuery), responses(
+    (status = 409, description = "A pipeline refuses the data."),
+))]
 async fn defaults(
     State(server): App,
     Id(id): Id,
@@ -108,7 +110,9 @@ struct ExplainQuery {
 }
 
 /// Explains the data as they would be sent: what each stage changed, and who set a value last. Writes nothing.
-#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/explain", params(Kind, ExplainQuery), responses((status = 409, description = "A pipeline refuses the data.")))]
+#[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/explain", params(Kind, ExplainQuery), responses(
+    (status = 409, description = "A pipeline refuses the data."),
+))]
 async fn explain(
     State(server): App,
     Id(id): Id,

@@ -32,7 +32,7 @@ pub(super) fn routes() -> Resource {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Extension {
-    Linked(LinkedExtension),
+    Linked(Box<LinkedExtension>),
     Missing(MissingExtension),
 }
 
@@ -177,7 +177,7 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     let mut described = Vec::new();
     for loaded in server.registry.iter() {
         let enabled_by = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
-        described.push(Extension::Linked(describe(server, loaded, enabled_by).await?));
+        described.push(Extension::Linked(Box::new(describe(server, loaded, enabled_by).await?)));
     }
     described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
         let reason = "enabled for a cluster or a node, but not in this build";

@@ -48,7 +48,10 @@ async fn show(State(server): App, Id(id): Id) -> Answer<Json<NodeGroup>> {
 }
 
 /// Makes a node group.
-#[utoipa::path(post, path = "/nodegroups", responses((status = 403, description = "Its cluster has a node group of this name."), (status = 404, description = "There is no such cluster.")))]
+#[utoipa::path(post, path = "/nodegroups", responses(
+    (status = 403, description = "Its cluster has a node group of this name."),
+    (status = 404, description = "There is no such cluster."),
+))]
 async fn create(State(server): App, Json(input): Json<GroupInput>) -> Answer<Created<NodeGroup>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let group = groups::create(&mut tx, input).await?;
@@ -57,7 +60,9 @@ async fn create(State(server): App, Json(input): Json<GroupInput>) -> Answer<Cre
 }
 
 /// Renames a node group.
-#[utoipa::path(put, path = "/nodegroups/{id}", responses((status = 403, description = "Its cluster has a node group of this name.")))]
+#[utoipa::path(put, path = "/nodegroups/{id}", responses(
+    (status = 403, description = "Its cluster has a node group of this name."),
+))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<GroupUpdate>) -> Answer<Json<NodeGroup>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let group = groups::update(&mut tx, id, wanted).await?;

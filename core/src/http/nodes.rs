@@ -60,7 +60,10 @@ async fn show(State(server): App, Id(id): Id) -> Answer<Json<Node>> {
 }
 
 /// Registers a node that reports for the first time.
-#[utoipa::path(post, path = "/nodes", responses((status = 403, description = "Its status is not `discover`."), (status = 409, description = "A node with its mac, or with that of one of its interfaces, is known; or an extension vetoes it.")))]
+#[utoipa::path(post, path = "/nodes", responses(
+    (status = 403, description = "Its status is not `discover`."),
+    (status = 409, description = "A node with its mac, or with that of one of its interfaces, is known."),
+))]
 async fn create(State(server): App, Json(discovery): Json<Discovery>) -> Answer<Created<Node>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let node = nodes::create(&mut tx, discovery).await?;
@@ -80,7 +83,9 @@ struct Recognised {
 }
 
 /// Takes the report of the agent of a known node, found by mac, by the mac of an interface, or by id.
-#[utoipa::path(put, path = "/nodes/agent", responses((status = 404, description = "No such node is known.")))]
+#[utoipa::path(put, path = "/nodes/agent", responses(
+    (status = 404, description = "No such node is known."),
+))]
 async fn heard_of(State(server): App, Json(discovery): Json<Discovery>) -> Answer<Json<Recognised>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let heard = nodes::heard_of(&mut tx, discovery).await?;
@@ -92,7 +97,10 @@ async fn heard_of(State(server): App, Json(discovery): Json<Discovery>) -> Answe
 }
 
 /// Changes a node.
-#[utoipa::path(put, path = "/nodes/{id}", responses((status = 403, description = "Its host name is fixed, since provisioning has begun."), (status = 409, description = "Another node of its cluster has this host name; or an extension vetoes it.")))]
+#[utoipa::path(put, path = "/nodes/{id}", responses(
+    (status = 403, description = "Its host name is fixed, since provisioning has begun."),
+    (status = 409, description = "Another node of its cluster has this host name."),
+))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<NodeUpdate>) -> Answer<Json<Node>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let node = nodes::update(&mut tx, id, wanted).await?;
@@ -101,7 +109,11 @@ async fn update(State(server): App, Id(id): Id, Json(wanted): Json<NodeUpdate>) 
 }
 
 /// Changes several nodes: all of them, or none.
-#[utoipa::path(put, path = "/nodes", responses((status = 403, description = "A host name is fixed, since provisioning has begun."), (status = 404, description = "One of the nodes is unknown."), (status = 409, description = "Another node of its cluster has this host name; or an extension vetoes it.")))]
+#[utoipa::path(put, path = "/nodes", responses(
+    (status = 403, description = "A host name is fixed, since provisioning has begun."),
+    (status = 404, description = "One of the nodes is unknown."),
+    (status = 409, description = "Another node of its cluster has this host name."),
+))]
 async fn update_all(State(server): App, Json(wanted): Json<Vec<NodeInList>>) -> Answer<Whole<Node>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let nodes = nodes::update_all(&mut tx, wanted).await?;
@@ -118,7 +130,10 @@ struct Which {
 }
 
 /// Deletes several nodes: all of them, or none.
-#[utoipa::path(delete, path = "/nodes", params(Which), responses((status = 403, description = "A task works on one of them."), (status = 404, description = "One of the nodes is unknown.")))]
+#[utoipa::path(delete, path = "/nodes", params(Which), responses(
+    (status = 403, description = "A task works on one of them."),
+    (status = 404, description = "One of the nodes is unknown."),
+))]
 async fn delete_all(State(server): App, Query(Which { ids: Ids(ids) }): Query<Which>) -> Answer<Json<Task>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let task = nodes::delete(&mut tx, &ids).await?;
@@ -127,7 +142,9 @@ async fn delete_all(State(server): App, Query(Which { ids: Ids(ids) }): Query<Wh
 }
 
 /// Deletes a node.
-#[utoipa::path(delete, path = "/nodes/{id}", responses((status = 403, description = "A task works on it.")))]
+#[utoipa::path(delete, path = "/nodes/{id}", responses(
+    (status = 403, description = "A task works on it."),
+))]
 async fn delete(server: App, Id(id): Id) -> Answer<Json<Task>> {
     delete_all(server, Query(Which { ids: Ids(vec![id]) })).await
 }

@@ -42,7 +42,9 @@ async fn show(State(server): App, Id(id): Id) -> Answer<Json<Release>> {
 }
 
 /// Makes a release.
-#[utoipa::path(post, path = "/releases", responses((status = 409, description = "There is a release of this name and version.")))]
+#[utoipa::path(post, path = "/releases", responses(
+    (status = 409, description = "There is a release of this name and version."),
+))]
 async fn create(State(server): App, Json(input): Json<ReleaseInput>) -> Answer<Created<Release>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let release = releases::create(&mut tx, input).await?;
@@ -51,7 +53,9 @@ async fn create(State(server): App, Json(input): Json<ReleaseInput>) -> Answer<C
 }
 
 /// Changes a release.
-#[utoipa::path(put, path = "/releases/{id}", responses((status = 409, description = "There is a release of this name and version.")))]
+#[utoipa::path(put, path = "/releases/{id}", responses(
+    (status = 409, description = "There is a release of this name and version."),
+))]
 async fn update(State(server): App, Id(id): Id, Json(wanted): Json<ReleaseUpdate>) -> Answer<Json<Release>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let release = releases::update(&mut tx, id, wanted).await?;

@@ -42,7 +42,9 @@ struct ProvisionQuery {
 }
 
 /// Gives nodes of a cluster an operating system.
-#[utoipa::path(put, path = "/clusters/{id}/provision", params(ProvisionQuery), responses((status = 409, description = "A task works on the cluster; or the check of an extension vetoes it.")))]
+#[utoipa::path(put, path = "/clusters/{id}/provision", params(ProvisionQuery), responses(
+    (status = 409, description = "A task works on the cluster."),
+))]
 async fn provision(State(server): App, Id(id): Id, Query(query): Query<ProvisionQuery>) -> Answer<Accepted> {
     request(&server, id, TaskKind::Provision, query.nodes, false).await
 }
@@ -58,7 +60,9 @@ struct DeployQuery {
 }
 
 /// Gives nodes of a cluster their roles.
-#[utoipa::path(put, path = "/clusters/{id}/deploy", params(DeployQuery), responses((status = 409, description = "A task works on the cluster; or the check of an extension vetoes it.")))]
+#[utoipa::path(put, path = "/clusters/{id}/deploy", params(DeployQuery), responses(
+    (status = 409, description = "A task works on the cluster."),
+))]
 async fn deploy(State(server): App, Id(id): Id, Query(query): Query<DeployQuery>) -> Answer<Accepted> {
     request(&server, id, TaskKind::Deployment, query.nodes, query.dry_run).await
 }
@@ -112,7 +116,9 @@ struct Force {
 }
 
 /// Deletes a task that has ended.
-#[utoipa::path(delete, path = "/tasks/{id}", params(Force), responses((status = 409, description = "It has not ended.")))]
+#[utoipa::path(delete, path = "/tasks/{id}", params(Force), responses(
+    (status = 409, description = "It has not ended."),
+))]
 async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<NoContent> {
     let task = find(&server, id).await?;
     if !task.status.is_final() {

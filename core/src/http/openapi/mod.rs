@@ -1,8 +1,9 @@
-//! The OpenAPI document of this build: the routes of the core, which carry their descriptions, and the URLs of extensions.
+//! The OpenAPI document of this build: the routes of the core, which carry their descriptions, and the URLs of
+//! extensions.
 //!
-//! A route of the core can be added only through [`Resource`], with its description, and what it answers is described by
-//! the type that it answers with. So the document cannot leave a route out, and says little that the compiler does not
-//! check; the rest is checked by `tests/it/openapi.rs`, which calls every operation.
+//! A route of the core can be added only through [`Resource`], with its description, and what it answers is described
+//! by the type that it answers with. So the document cannot leave a route out, and says little that the compiler does
+//! not check; the rest is checked by `tests/it/openapi.rs`, which calls every operation.
 
 mod answers;
 mod complete;

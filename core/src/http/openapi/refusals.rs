@@ -27,8 +27,10 @@ const UNKNOWN: Shared =
 const CONFLICT: Shared = Shared {
     status: "409",
     name: "Conflict",
-    description: "An extension vetoes the change, or somebody else wrote the same at the same moment.",
+    description: "An extension vetoes it, or somebody else wrote the same at the same moment.",
 };
+/// Added to what an operation says of its conflicts.
+const BESIDES: &str = " Or an extension vetoes it, or somebody else wrote the same at the same moment.";
 const TOO_LARGE: Shared = Shared { status: "413", name: "TooLarge", description: "The body is too large." };
 const NOT_JSON: Shared =
     Shared { status: "415", name: "NotJson", description: "The body is not said to be JSON by `Content-Type`." };
@@ -71,12 +73,10 @@ pub(super) fn add(operation: &mut Operation, is_write: bool) {
         (FAILED, true),
     ];
     let responses = &mut operation.responses.responses;
-    for response in
-        responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])).map(|(_, response)| response)
-    {
-        if let RefOr::T(response) = response {
-            *response = with_body(&response.description);
-        }
+    for (status, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        let RefOr::T(own) = response else { continue };
+        let besides = if is_write && status == CONFLICT.status { BESIDES } else { "" };
+        *own = with_body(&format!("{}{besides}", own.description));
     }
     for (refusal, _) in shared.into_iter().filter(|(_, applies)| *applies) {
         let reference = RefOr::Ref(Ref::from_response_name(refusal.name));
