@@ -19,6 +19,7 @@ mod bad_paths;
 mod boundaries;
 mod cli;
 mod clusters;
+mod contract;
 mod demo;
 mod enabling;
 mod explain;

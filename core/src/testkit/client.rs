@@ -70,6 +70,11 @@ impl Answer {
         self.status
     }
 
+    /// The method and the path that were asked for.
+    pub(super) fn request(&self) -> &str {
+        &self.request
+    }
+
     /// A header, where it is there.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -19,9 +19,11 @@
 //! The test runs on SQLite, and again on PostgreSQL where that is installed: see [`on_both_databases`].
 
 mod client;
+mod contract;
 mod postgres;
 
 pub use client::Answer;
+pub use contract::Contract;
 
 use crate::{
     boot::{self, Assembled, Linked},
@@ -55,9 +57,13 @@ pub fn on_both_databases<F>(settings: &str, test: impl Fn(TestServer) -> F)
 where
     F: Future<Output = ()>,
 {
-    on(None, settings, &test);
+    on_both_with(settings, &Clock::system(), test);
+}
+
+fn on_both_with<F: Future<Output = ()>>(settings: &str, clock: &Clock, test: impl Fn(TestServer) -> F) {
+    on(None, settings, clock, &test);
     match postgres::new_database() {
-        Ok(url) => on(Some(url), settings, &test),
+        Ok(url) => on(Some(url), settings, clock, &test),
         Err(reason) => skip("PostgreSQL", &reason),
     }
 }
@@ -82,13 +88,18 @@ pub fn skip(what: &str, reason: &str) {
 }
 
 #[expect(clippy::print_stdout, reason = "the test harness shows it beside a failure, and nowhere else")]
-fn on<F: Future<Output = ()>>(database_url: Option<String>, settings: &str, test: &impl Fn(TestServer) -> F) {
+fn on<F: Future<Output = ()>>(
+    database_url: Option<String>,
+    settings: &str,
+    clock: &Clock,
+    test: &impl Fn(TestServer) -> F,
+) {
     let database = if database_url.is_some() { "PostgreSQL" } else { "SQLite" };
     println!("on {database}");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("the runtime cannot start: {error}"));
     runtime.block_on(async {
-        let server = TestServer::start(database_url, settings).await;
+        let server = TestServer::boot(database_url, settings, clock.clone()).await;
         test(server).await;
     });
     runtime.shutdown_background();
@@ -100,16 +111,25 @@ impl TestServer {
     /// # Panics
     /// When it cannot start.
     pub async fn start(database_url: Option<String>, settings: &str) -> Self {
+        Self::boot(database_url, settings, Clock::system()).await
+    }
+
+    async fn boot(database_url: Option<String>, settings: &str, clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let mut settings =
             Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
         settings.state_dir = dir.path().to_owned();
         settings.database_url = database_url.or(settings.database_url);
-        let booted =
-            async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(Clock::system())) };
+        let booted = async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(clock)) };
         let Assembled { server, api } =
             booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));
         Self { server, api, dir }
+    }
+
+    /// The URL patterns of an extension.
+    fn patterns_of(&self, extension: &str) -> Vec<&'static str> {
+        let loaded = self.server.registry.find(extension);
+        loaded.map(|loaded| loaded.urls.iter().map(|url| url.pattern).collect()).unwrap_or_default()
     }
 
     /// The state directory.

@@ -1,7 +1,15 @@
 //! The extension in a whole server, on SQLite and, where it is installed, on PostgreSQL.
 
-use hello_extension as _; // linked, and with it registered
-use rivetgun::{prelude::json, testkit::on_both_databases};
+use hello_extension::Hello;
+use rivetgun::{
+    prelude::json,
+    testkit::{Contract, on_both_databases},
+};
+
+#[test]
+fn it_keeps_the_contract() {
+    Contract::of::<Hello>().check();
+}
 
 #[test]
 fn a_node_is_greeted_at_its_url_and_in_its_data() {

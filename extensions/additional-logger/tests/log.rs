@@ -1,8 +1,13 @@
 //! What the extension logs, and how it is read.
 
-use additional_logger as _; // linked, and with it registered
-use rivetgun::testkit::{TestServer, on_both_databases};
+use additional_logger::AdditionalLogger;
+use rivetgun::testkit::{Contract, TestServer, on_both_databases};
 use serde_json::{Value, json};
+
+#[test]
+fn it_keeps_the_contract() {
+    Contract::of::<AdditionalLogger>().check();
+}
 
 #[test]
 fn the_life_of_a_node_is_logged_and_outlives_it() {
