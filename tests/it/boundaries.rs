@@ -44,6 +44,18 @@ fn the_core_names_no_extension() {
 }
 
 #[test]
+fn every_extension_of_the_distribution_runs_the_contract_suite() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for extension in fs::read_dir(root.join("extensions")).expect("the extensions").map(|entry| entry.expect("one")) {
+        if extension.path().is_dir() {
+            let tests = format!("extensions/{}/tests", extension.file_name().to_string_lossy());
+            let runs = lines(&tests).any(|(_, line)| line.contains("Contract::of::<"));
+            assert!(runs, "no test in {tests} runs `Contract::of::<…>().check()`");
+        }
+    }
+}
+
+#[test]
 fn the_tutorial_of_the_readme_is_the_example_that_is_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).expect("the README");
