@@ -308,6 +308,46 @@ mod tests {
     }
 
     #[test]
+    fn the_sql_that_people_write_is_understood() {
+        for sql in [
+            "SELECT DISTINCT x, count(*) AS n FROM a WHERE y LIKE '%b' ESCAPE '\\' GROUP BY x HAVING count(*) > 1 ORDER BY n DESC LIMIT 3 OFFSET 4",
+            "SELECT row_number() OVER (PARTITION BY x ORDER BY y ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM a",
+            "SELECT COALESCE(x, $1), CASE x WHEN 1 THEN 'a' ELSE NULL END, CAST(x AS TEXT), x IS NOT NULL, -x, x || 'b' FROM a",
+            "SELECT x FROM a WHERE (x, y) IN (SELECT x, y FROM a) AND x NOT BETWEEN 1 AND 2 AND NOT EXISTS (SELECT 1 FROM a)",
+            "SELECT x FROM a WHERE y -> 'b' IS NOT NULL AND y ->> 'c' = 'd'",
+            "INSERT INTO a (x, y) VALUES ($1, $2), ($3, $4) ON CONFLICT (x) DO NOTHING",
+            "INSERT INTO a (x) VALUES ($1) ON CONFLICT (x) DO UPDATE SET y = excluded.y WHERE a.y <> excluded.y RETURNING *",
+            "INSERT INTO a DEFAULT VALUES",
+            "UPDATE a SET x = x + 1, y = (SELECT max(y) FROM a) WHERE id = $3 RETURNING id",
+            "DELETE FROM a AS z WHERE z.x IS NULL",
+            "SELECT CURRENT_TIMESTAMP, TRUE, x'00ff' FROM a -- the end",
+        ] {
+            for backend in BOTH {
+                relations(backend, sql);
+            }
+        }
+        for sql in [
+            "SELECT x FROM a FOR UPDATE SKIP LOCKED",
+            "SELECT DISTINCT ON (x) x, y FROM a ORDER BY x, y DESC NULLS LAST",
+            "SELECT x FROM a WHERE x = ANY($1) AND y @> $2::jsonb AND y ? 'k' AND y #>> '{b,c}' ILIKE 'd%' AND x ~* '^e'",
+            "SELECT extract(epoch FROM t), t AT TIME ZONE 'UTC', now() - INTERVAL '1 day', date_trunc('day', t) FROM a",
+            "SELECT array_agg(x ORDER BY y), string_agg(x, ','), ARRAY[1, 2], (y).z FROM a, unnest(ARRAY[1]) WITH ORDINALITY u",
+            "SELECT jsonb_build_object('a', x), $$dollar 'quoted'$$, E'tab\\t' FROM a GROUP BY ROLLUP (x)",
+            "WITH moved AS (DELETE FROM a WHERE x < 3 RETURNING *) INSERT INTO a SELECT * FROM moved",
+        ] {
+            relations(Postgres, sql);
+        }
+        for sql in [
+            "INSERT OR REPLACE INTO a (x) VALUES (1)",
+            "REPLACE INTO a (x) VALUES (?), (?2)",
+            "SELECT rowid, strftime('%s', t), x GLOB 'b*', json_extract(y, '$.c') FROM a",
+            "SELECT x FROM a WHERE x = ?1 COLLATE NOCASE",
+        ] {
+            relations(Sqlite, sql);
+        }
+    }
+
+    #[test]
     fn table_functions_are_functions() {
         assert_eq!(relations(Sqlite, "SELECT value FROM a, json_each(a.list)"), "a");
         assert_eq!(relations(Postgres, "SELECT * FROM generate_series(1, 3) n, jsonb_array_elements('[]') e, a"), "a");
