@@ -63,6 +63,25 @@ pub use rivetgun_macros::pipeline;
 /// The URLs of an extension: regular expressions, checked at compile time, with axum handlers by method.
 ///
 /// A pattern begins with `/`, matches the whole path below `/api/v1`, and names its groups: `Path` takes them from there.
+/// Let it begin with the name of the extension: patterns of two extensions, or of one and the core, that match one path
+/// keep the server from starting. Of the patterns of one extension, the first that matches answers.
+///
+/// The handlers are [`Methods`](prelude::Methods), which also say what role a caller needs: `viewer` to read and `operator`
+/// to change, unless stated.
+///
+/// ```
+/// use rivetgun::prelude::*;
+///
+/// # async fn list() {}
+/// # async fn show(Path(id): Path<i64>) {}
+/// # async fn forget(Path(id): Path<i64>) {}
+/// # let urls: Urls =
+/// urls! {
+///     "/logger/?" => get(list).role(Role::Public),
+///     r"/logger/(?P<id>\d+)/?" => get(show).delete(forget).role(Role::Admin),
+/// }
+/// # ;
+/// ```
 pub use rivetgun_macros::urls;
 
 /// See [`Migrations`](prelude::Migrations).
@@ -82,21 +101,16 @@ pub mod prelude {
     pub use crate::{
         extension::{
             CallContext, Calls, ClusterData, Db, DbTransaction, Error, Extension, ExtensionContext, HookContext,
-            Migrations, Model, NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared, Provider,
-            Provides, Result, Urls, veto,
+            Methods, Migrations, Model, NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared,
+            Provider, Provides, Result, Urls, delete, get, patch, post, put, veto,
         },
         http::{Json, Query},
         model::{
             Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup,
-            NodeStatus, Object, Topic, UnknownWord,
+            NodeStatus, Object, Role, Topic, UnknownWord,
         },
     };
-    pub use axum::{
-        extract::Path,
-        http::StatusCode,
-        response::IntoResponse,
-        routing::{delete, get, patch, post, put},
-    };
+    pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};
     pub use rivetgun_macros::{extension, migrations, pipeline, pipelines, urls};
     #[doc(no_inline)]
     pub use sea_orm;

@@ -208,6 +208,7 @@ fn extensions_are_listed_for_people_and_for_programs() {
         assert!(logger.get(field).is_some(), "{field}");
     }
     assert_eq!(logger["crate"], json!("additional-logger"));
+    assert_eq!(logger["urls"][0]["methods"], json!({"GET": "viewer", "DELETE": "operator"}));
     assert!(!dir.path().join("state").exists(), "no database was needed");
 }
 

@@ -37,11 +37,33 @@ fn extensions_are_listed_in_the_total_order_with_all_that_they_are() {
         assert_eq!(each(&probe["pipelines"], "name"), ["Mark", "Second"]);
         assert!(list(&probe["hooks"]).contains(&json!("on_node_create")), "{probe}");
         assert!(!list(&probe["hooks"]).contains(&json!("on_node_reset")), "{probe}");
-        assert!(probe["urls"].to_string().contains("/probe/echo/"), "{probe}");
         assert_eq!(listed[place("bystander")]["after"], json!(["faulty", "probe"]));
         for unknown in ["nonsense", "Probe", "%00", "probe%2F"] {
             server.get(&format!("/extensions/{unknown}")).await.expect(404);
         }
+    });
+}
+
+#[test]
+fn urls_are_listed_with_their_paths_and_with_the_role_for_each_method() {
+    on_both_databases("", async |server| {
+        let probe = server.get("/extensions/probe").await.expect(200);
+        let url = |start: &str| {
+            let found = list(&probe["urls"]).iter().find(|url| contains(&url["pattern"], start));
+            found.unwrap_or_else(|| panic!("{start} in {probe}")).clone()
+        };
+        let echo = json!({
+            "pattern": r"/probe/echo/(?P<text>[^/]+)/?",
+            "paths": ["/probe/echo/{text}"],
+            "methods": {"GET": "viewer"},
+        });
+        assert_eq!(url("/probe/echo/"), echo);
+        assert_eq!(url("/probe/maybe")["paths"], json!(["/probe/maybe", "/probe/maybe/{number}"]));
+        assert_eq!(url("/probe/pair/")["paths"], json!(["/probe/pair/{second}-{first}"]));
+        assert_eq!(url("/probe/body")["methods"], json!({"POST": "operator"}));
+        assert_eq!(url("/probe/number/")["methods"], json!({"GET": "public", "PUT": "admin"}));
+        let logger = server.get("/extensions/additional_logger").await.expect(200);
+        assert_eq!(logger["urls"][0]["methods"], json!({"GET": "viewer", "DELETE": "operator"}));
     });
 }
 

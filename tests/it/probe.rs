@@ -156,7 +156,8 @@ with_every_hook! {
                 r"/probe/echo/(?P<text>[^/]+)/?" => get(urls::echo),
                 r"/probe/pair/(?P<second>[a-z]+)-(?P<first>[a-z]+)/?" => get(urls::pair),
                 r"/probe/maybe(?:/(?P<number>\d+))?/?" => get(urls::maybe),
-                r"/probe/number/(?P<number>\d+)/?" => get(urls::number).put(urls::number),
+                r"/probe/number/(?P<number>\d+)/?" =>
+                    get(urls::number).role(Role::Public).put(urls::number).role(Role::Admin),
                 r"/probe/body/?" => post(urls::body),
                 r"/probe/query/?" => get(urls::query),
                 r"/probe/uri/(?P<text>[a-z]+)/?" => get(urls::uri),

@@ -8,7 +8,7 @@ use crate::{
     codes::catalogue,
     deploy::{self, Local, Orchestrator},
     http::{self, Api, Document, UrlTable},
-    registry::{BootProblems, Registry, Sections},
+    registry::{BootProblem, BootProblems, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
     store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Owners, Store},
@@ -78,17 +78,18 @@ pub(crate) struct Assembled {
 impl Linked {
     /// Collects the extensions of this binary and checks everything that can be checked without a database.
     pub(crate) fn new(settings: Settings) -> Result<Self, BootError> {
-        let registry = Registry::linked(&Sections {
-            file: settings.file.as_deref(),
-            sections: &settings.extensions,
-            hook_timeout: settings.limits.hook_timeout(),
-        })?;
-        Self::with(settings, registry)
+        let found = Registry::linked(&sections(&settings));
+        Self::with(settings, found)
     }
 
-    fn with(settings: Settings, registry: Registry) -> Result<Self, BootError> {
-        let urls = UrlTable::of(registry.iter())?;
-        Ok(Self { settings, registry, urls })
+    fn with(settings: Settings, (registry, mut problems): (Registry, Vec<BootProblem>)) -> Result<Self, BootError> {
+        match UrlTable::of(registry.iter(), &http::core_templates()) {
+            Ok(urls) if problems.is_empty() => Ok(Self { settings, registry, urls }),
+            urls => {
+                problems.extend(urls.err().into_iter().flatten());
+                Err(BootProblems(problems).into())
+            }
+        }
     }
 
     /// The OpenAPI document of this build.
@@ -136,6 +137,14 @@ impl Linked {
         };
         let extensions = self.registry.iter().filter(|loaded| !loaded.migrations.is_empty());
         std::iter::once(core).chain(extensions.map(|loaded| loaded.migrator())).collect()
+    }
+}
+
+fn sections(settings: &Settings) -> Sections<'_> {
+    Sections {
+        file: settings.file.as_deref(),
+        sections: &settings.extensions,
+        hook_timeout: settings.limits.hook_timeout(),
     }
 }
 
@@ -228,3 +237,6 @@ fn without_password(url: &str) -> String {
     };
     format!("{shown}?{}", parameters.split('&').map(hidden).collect::<Vec<_>>().join("&"))
 }
+
+#[cfg(test)]
+mod tests;

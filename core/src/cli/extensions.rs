@@ -5,7 +5,7 @@ use super::{
     arguments::ExtensionsAction,
     output::{self, say},
 };
-use crate::{boot::Linked, settings::Settings};
+use crate::{boot::Linked, http::ExtensionUrl, settings::Settings};
 use serde_json::json;
 
 pub(super) fn extensions(settings: Settings, action: &ExtensionsAction) -> Result<(), CliError> {
@@ -25,7 +25,7 @@ pub(super) fn extensions(settings: Settings, action: &ExtensionsAction) -> Resul
                     "file": metadata.file,
                     "line": metadata.line,
                     "hooks": metadata.hooks().collect::<Vec<_>>(),
-                    "urls": loaded.urls.iter().map(|url| url.pattern).collect::<Vec<_>>(),
+                    "urls": loaded.urls.iter().map(ExtensionUrl::of).collect::<Vec<_>>(),
                     "pipelines": loaded.pipelines.iter().map(|pipeline| pipeline.metadata().name).collect::<Vec<_>>(),
                     "migrations": loaded.migrations.iter().map(|migration| migration.name().to_owned()).collect::<Vec<_>>(),
                 })

@@ -1,6 +1,6 @@
 //! The URLs of an extension.
 
-use axum::routing::MethodRouter;
+use super::methods::{IntoMethods, Methods};
 use std::fmt;
 
 /// The URLs of an extension. [`urls!`](crate::urls) makes it.
@@ -13,7 +13,7 @@ pub(crate) struct UrlEntry {
     pub(crate) pattern: &'static str,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
-    pub(crate) methods: MethodRouter,
+    pub(crate) methods: Methods,
 }
 
 impl Urls {
@@ -23,11 +23,11 @@ impl Urls {
         Self::default()
     }
 
-    /// These URLs and one more: a regular expression that the whole path below `/api/v1` must match, and ordinary axum
-    /// handlers by method. Named groups reach them through [`Path`](axum::extract::Path).
+    /// These URLs and one more: a regular expression that the whole path below `/api/v1` must match, and what answers it:
+    /// [`Methods`]. Named groups reach the handlers through [`Path`](axum::extract::Path).
     #[must_use]
-    pub fn at(mut self, pattern: &'static str, file: &'static str, line: u32, methods: MethodRouter) -> Self {
-        self.0.push(UrlEntry { pattern, file, line, methods });
+    pub fn at(mut self, pattern: &'static str, file: &'static str, line: u32, methods: impl IntoMethods) -> Self {
+        self.0.push(UrlEntry { pattern, file, line, methods: methods.into_methods() });
         self
     }
 

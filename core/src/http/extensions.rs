@@ -11,6 +11,7 @@ use crate::{
     change::{Tolerance, enabling},
     error::Refusal,
     extension::UrlEntry,
+    model::Role,
     registry::{ExtensionStatus, Loaded},
     server::Server,
     store::{self, MigrationError, MigrationState},
@@ -93,17 +94,20 @@ struct MissingExtension {
 
 /// A URL of an extension.
 #[derive(Serialize, ToSchema)]
-struct ExtensionUrl {
+pub(crate) struct ExtensionUrl {
     /// The regular expression that the path below `/api/v1` matches.
     pattern: &'static str,
     /// The paths that match it, as templates.
     paths: Vec<String>,
+    /// The role that a caller needs, by method.
+    methods: BTreeMap<String, Role>,
 }
 
 impl ExtensionUrl {
-    fn of(url: &UrlEntry) -> Self {
+    pub(crate) fn of(url: &UrlEntry) -> Self {
         let paths = templates(url.pattern).into_iter().map(|template| template.path).collect();
-        Self { pattern: url.pattern, paths }
+        let methods = url.methods.roles().map(|(method, role)| (method.to_string(), role)).collect();
+        Self { pattern: url.pattern, paths, methods }
     }
 }
 

@@ -18,6 +18,7 @@ mod system;
 mod urls;
 mod work;
 
+pub(crate) use extensions::ExtensionUrl;
 pub use extract::{Json, Query};
 pub(crate) use openapi::Document;
 pub(crate) use urls::{UrlTable, templates};
@@ -55,6 +56,11 @@ fn resources(document: Document) -> OpenApiRouter<Arc<Server>> {
         openapi::routes(document),
     ];
     resources.into_iter().map(Resource::into_router).fold(OpenApiRouter::default(), OpenApiRouter::merge)
+}
+
+/// The paths of the resources below [`BASE`], which no extension can have.
+pub(crate) fn core_templates() -> Vec<String> {
+    resources(Document::default()).into_openapi().paths.paths.into_keys().collect()
 }
 
 /// All routes of the core that the document describes.

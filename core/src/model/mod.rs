@@ -7,6 +7,7 @@ mod mac;
 mod merge;
 mod node;
 mod release;
+mod role;
 mod sent;
 mod task;
 mod words;
@@ -16,6 +17,7 @@ pub use cluster::{Cluster, ClusterStatus};
 pub use group::NodeGroup;
 pub use mac::{InvalidMac, MacAddress};
 pub use node::{ErrorType, Node, NodeStatus};
+pub use role::Role;
 pub use task::Topic;
 
 pub(crate) use cluster::Customisation;

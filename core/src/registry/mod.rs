@@ -4,7 +4,7 @@ mod calls;
 mod order;
 mod problem;
 
-pub(crate) use problem::{BootProblem, BootProblems};
+pub(crate) use problem::{BootProblem, BootProblems, WrittenUrl};
 
 use calls::Party;
 
@@ -97,15 +97,13 @@ pub(crate) struct Sections<'a> {
 }
 
 impl Registry {
-    /// The extensions that are linked into this binary.
-    ///
-    /// # Errors
-    /// Everything that is wrong with them and their settings, in one list.
-    pub(crate) fn linked(sections: &Sections<'_>) -> Result<Self, BootProblems> {
+    /// The extensions that are linked into this binary, and everything that is wrong with them and their settings. Those
+    /// that could be loaded are there all the same, so that their own problems can be found too.
+    pub(crate) fn linked(sections: &Sections<'_>) -> (Self, Vec<BootProblem>) {
         Self::of(inventory::iter::<Registration>().collect(), sections)
     }
 
-    pub(crate) fn of(mut found: Vec<&Registration>, sections: &Sections<'_>) -> Result<Self, BootProblems> {
+    pub(crate) fn of(mut found: Vec<&Registration>, sections: &Sections<'_>) -> (Self, Vec<BootProblem>) {
         // The linker's order differs between profiles; from here on there is only ours.
         found.sort_by_key(|registration| {
             let metadata = registration.metadata;
@@ -128,7 +126,7 @@ impl Registry {
         }
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
-        if problems.is_empty() { Ok(Self { extensions, calls }) } else { Err(BootProblems(problems)) }
+        (Self { extensions, calls }, problems)
     }
 
     /// All extensions as contexts need them, each fenced in among `owners`.

@@ -2,7 +2,7 @@
 
 use crate::{
     codes::{ErrorCode, catalogue},
-    extension::Metadata,
+    extension::{Metadata, UrlEntry},
 };
 use std::fmt;
 
@@ -15,6 +15,7 @@ catalogue! {
     RG0106 = "a setting is wrong";
     RG0107 = "an extension could not say what it consists of";
     RG0108 = "a URL pattern cannot be used";
+    RG0109 = "two URL patterns can match one path";
     RG0110 = "the name of an extension claims tables that are not its own";
     RG0111 = "an extension calls what none that it requires provides";
 }
@@ -29,10 +30,44 @@ pub(crate) enum BootProblem {
     SettingsOfUnknown { file: Option<String>, name: String },
     Settings { file: Option<String>, key: String, detail: String },
     Declaration { metadata: &'static Metadata, method: &'static str, fault: String },
-    Pattern { extension: &'static str, file: &'static str, line: u32, pattern: &'static str, detail: String },
+    Pattern { url: WrittenUrl, detail: String },
     Patterns { count: usize, detail: String },
     Call { metadata: &'static Metadata, called: &'static str, provided_by: Vec<&'static str> },
     Claim { metadata: &'static Metadata, tables: Vec<String> },
+    Clash { one: WrittenUrl, other: WrittenUrl, path: String },
+    Uncompared { one: WrittenUrl, other: WrittenUrl, why: &'static str },
+}
+
+/// A URL as somebody wrote it, and where.
+#[derive(Debug, Clone)]
+pub(crate) enum WrittenUrl {
+    Core { template: String },
+    Extension { name: &'static str, pattern: &'static str, file: &'static str, line: u32 },
+}
+
+impl WrittenUrl {
+    pub(crate) fn of(extension: &'static str, entry: &UrlEntry) -> Self {
+        Self::Extension { name: extension, pattern: entry.pattern, file: entry.file, line: entry.line }
+    }
+
+    /// The name of the extension, or none where the URL is the core's.
+    pub(crate) fn extension(&self) -> Option<&'static str> {
+        match self {
+            Self::Core { .. } => None,
+            Self::Extension { name, .. } => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for WrittenUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Core { template } => write!(formatter, "`{template}` of the core"),
+            Self::Extension { name, pattern, file, line } => {
+                write!(formatter, "`{pattern}` of `{name}` ({file}:{line})")
+            }
+        }
+    }
 }
 
 impl BootProblem {
@@ -48,6 +83,7 @@ impl BootProblem {
             Self::Pattern { .. } | Self::Patterns { .. } => &RG0108,
             Self::Call { .. } => &RG0111,
             Self::Claim { .. } => &RG0110,
+            Self::Clash { .. } | Self::Uncompared { .. } => &RG0109,
         }
     }
 }
@@ -98,9 +134,6 @@ impl fmt::Display for BootProblem {
             Self::Declaration { metadata, method, fault } => {
                 write!(formatter, "`{}()` of `{}` ({}) {fault}", method, metadata.name, Place(metadata))
             }
-            Self::Pattern { extension, file, line, pattern, detail } => {
-                write!(formatter, "the pattern `{pattern}` of `{extension}` ({file}:{line}) {detail}")
-            }
             Self::Call { metadata, called, provided_by } => {
                 write!(formatter, "`{}` ({}) calls `{called}`, ", metadata.name, Place(metadata))?;
                 match provided_by.as_slice() {
@@ -115,9 +148,6 @@ impl fmt::Display for BootProblem {
                     ),
                 }
             }
-            Self::Patterns { count, detail } => {
-                write!(formatter, "the {count} URL patterns of this build do not fit together: {detail}")
-            }
             Self::Claim { metadata, tables } => write!(
                 formatter,
                 "the tables of `{name}` ({place}) would begin with `{name}_`, and so does what the core or the database \
@@ -126,6 +156,18 @@ impl fmt::Display for BootProblem {
                 place = Place(metadata),
                 tables = tables.join(", ")
             ),
+            Self::Pattern { url, detail } => write!(formatter, "the pattern {url} {detail}"),
+            Self::Patterns { count, detail } => {
+                write!(formatter, "the {count} URL patterns of this build do not fit together: {detail}")
+            }
+            Self::Clash { one, other, path } => write!(
+                formatter,
+                "{one} and {other} both match `{path}`; let patterns begin with the name of their extension, or make one of \
+                 the two narrower"
+            ),
+            Self::Uncompared { one, other, why } => {
+                write!(formatter, "whether {one} and {other} can match one path cannot be told: {why}")
+            }
         }
     }
 }

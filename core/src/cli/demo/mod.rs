@@ -1,6 +1,5 @@
 //! `rivetgun demo`: the main job from end to end on a sample cluster, with whatever extensions are linked.
 
-mod path;
 mod progress;
 
 use super::{
@@ -13,13 +12,13 @@ use crate::{
     boot::{self, Assembled, BootError, Linked},
     change::{Tolerance, enabling},
     deploy::{self, DataKind, LocalSettings, Selection, WorkRequest},
-    http::{Api, BASE},
+    http::{Api, BASE, templates},
     model::{Cluster, Node, TaskKind, TaskStatus},
     server::{Clock, Server},
     settings::{Orchestrators, Settings},
     store,
 };
-use axum::{body::to_bytes, extract::Request};
+use axum::{body::to_bytes, extract::Request, http::Method};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Instant};
 use tokio::net::TcpListener;
 
@@ -152,8 +151,12 @@ async fn call_urls(
         "cluster_id" => Some(cluster.id.to_string()),
         _ => None,
     };
-    for url in server.registry.iter().flat_map(|loaded| &loaded.urls) {
-        let Some(path) = path::of_pattern(url.pattern, ids) else { continue };
+    let urls = server.registry.iter().flat_map(|loaded| &loaded.urls);
+    for url in urls.filter(|url| url.methods.roles().any(|(method, _)| method == Method::GET)) {
+        // The last template is the one with all that is optional.
+        let Some(path) = templates(url.pattern).into_iter().rev().find_map(|template| template.filled(ids)) else {
+            continue;
+        };
         let path = format!("{BASE}{path}");
         let request = Request::get(&path).body(axum::body::Body::empty());
         let response = api.answer(request.map_err(|error| CliError::Told(error.to_string()))?).await;

@@ -10,10 +10,8 @@ use crate::{
     http::{BASE, templates},
     registry::Loaded,
 };
-use axum::{body::Body, extract::Request, http::header};
-use futures_util::FutureExt;
+use axum::http::Method;
 use std::{collections::BTreeMap, sync::Arc};
-use tower::ServiceExt;
 use utoipa::openapi::{
     ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Required,
     path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder},
@@ -146,14 +144,11 @@ fn operation(extension: &str, path: &str, method: &HttpMethod, url: &UrlEntry) -
     operation
 }
 
-/// The methods of a URL. An axum router tells them in the `Allow` of what it refuses.
+/// The methods of a URL, in source order.
 fn methods(url: &UrlEntry) -> Vec<HttpMethod> {
-    let request = Request::builder().method("NONE").body(Body::empty());
-    let answer = request.ok().and_then(|request| url.methods.clone().oneshot(request).now_or_never());
-    let Some(Ok(response)) = answer else { return Vec::new() };
-    let allowed = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
-    let named = |name: &str| METHODS.into_iter().find(|method| name_of(method).eq_ignore_ascii_case(name));
-    allowed.split(',').filter_map(named).collect()
+    let named =
+        |(name, _): (&Method, _)| METHODS.into_iter().find(|known| name_of(known).eq_ignore_ascii_case(name.as_str()));
+    url.methods.roles().filter_map(named).collect()
 }
 
 const METHODS: [HttpMethod; 5] =
@@ -175,12 +170,11 @@ fn name_of(method: &HttpMethod) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{Path, add};
-    use crate::extension::Urls;
-    use axum::routing::{MethodRouter, get, put};
+    use crate::extension::{Methods, Urls, get, put};
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
-    fn documented(urls: [(&str, &'static str, MethodRouter); 2]) -> Value {
+    fn documented(urls: [(&str, &'static str, Methods); 2]) -> Value {
         let mut paths = BTreeMap::<String, Path>::new();
         for (extension, pattern, methods) in urls {
             let entries = Urls::new().at(pattern, file!(), line!(), methods).into_entries();

@@ -4,31 +4,34 @@
 //! expression. Therefore each pattern has a little router of axum's behind it, with a route for its groups: a request
 //! that matches is sent on as `/{group}/{group}`, and `Path`, its types and its errors are axum's own. The handler sees
 //! the URI as it came.
+//!
+//! No two owners have patterns that match one path, so that the order of extensions never decides who answers.
 
+mod automaton;
+mod clash;
+mod owners;
+mod prefix;
 mod templates;
+mod url;
 
 pub(crate) use templates::templates;
 
 use crate::{
     contain,
-    extension::{ExtensionContext, UrlEntry},
+    extension::ExtensionContext,
     http::error::Problem,
-    registry::{BootProblem, BootProblems, Loaded},
+    registry::{BootProblem, Loaded, WrittenUrl},
     server::Server,
 };
 use axum::{
-    Router,
     extract::{FromRequestParts, Request},
     http::{Uri, request::Parts, uri::PathAndQuery},
     response::{IntoResponse, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use regex::{Regex, RegexSet, RegexSetBuilder};
+use regex::{RegexSet, RegexSetBuilder};
 use std::{convert::Infallible, sync::Arc};
 use tower::service_fn;
-
-/// Groups that may be absent are a route for each combination.
-const MOST_OPTIONAL_GROUPS: usize = 4;
+use url::Url;
 
 /// Bytes that the automaton of all patterns may have; a thousand of them need a few megabytes.
 const SET_SIZE: usize = 256 << 20;
@@ -39,43 +42,37 @@ pub(crate) struct UrlTable {
     urls: Vec<Url>,
 }
 
-struct Url {
-    owner: Arc<Loaded>,
-    regex: Regex,
-    handlers: Router,
-}
-
 /// The URI as it came, for the handler.
 #[derive(Clone)]
 struct Came(Uri);
 
 impl UrlTable {
     /// # Errors
-    /// Every pattern that cannot be used.
-    pub(crate) fn of<'a>(extensions: impl Iterator<Item = &'a Arc<Loaded>>) -> Result<Self, BootProblems> {
+    /// Every pattern that cannot be used, and every two of different owners that can match one path.
+    pub(crate) fn of<'a>(
+        extensions: impl Iterator<Item = &'a Arc<Loaded>>,
+        core_templates: &[String],
+    ) -> Result<Self, Vec<BootProblem>> {
         let mut problems = Vec::new();
         let mut urls = Vec::new();
         for owner in extensions {
             for entry in &owner.urls {
                 match Url::of(owner, entry) {
                     Ok(url) => urls.push(url),
-                    Err(detail) => problems.push(BootProblem::Pattern {
-                        extension: owner.metadata.name,
-                        file: entry.file,
-                        line: entry.line,
-                        pattern: entry.pattern,
-                        detail,
-                    }),
+                    Err(detail) => {
+                        problems.push(BootProblem::Pattern { url: WrittenUrl::of(owner.metadata.name, entry), detail });
+                    }
                 }
             }
         }
+        problems.extend(owners::clashes(&urls, core_templates));
         let set = RegexSetBuilder::new(urls.iter().map(|url| url.regex.as_str())).size_limit(SET_SIZE).build();
         match set {
             Ok(set) if problems.is_empty() => Ok(Self { set, urls }),
-            Ok(_) => Err(BootProblems(problems)),
+            Ok(_) => Err(problems),
             Err(error) => {
                 problems.push(BootProblem::Patterns { count: urls.len(), detail: error.to_string() });
-                Err(BootProblems(problems))
+                Err(problems)
             }
         }
     }
@@ -86,47 +83,6 @@ impl UrlTable {
             let index = self.set.matches(path).iter().next()?;
             Some((self.urls.get(index)?, path))
         })
-    }
-}
-
-impl Url {
-    fn of(owner: &Arc<Loaded>, entry: &UrlEntry) -> Result<Self, String> {
-        let regex = Regex::new(&format!("^(?:{})$", entry.pattern))
-            .map_err(|error| format!("is not a regular expression: {error}"))?;
-        let groups: Vec<&str> = regex.capture_names().flatten().collect();
-        let optional = optional_groups(&regex);
-        if optional.len() > MOST_OPTIONAL_GROUPS {
-            return Err(format!("has more than {MOST_OPTIONAL_GROUPS} groups that may be absent"));
-        }
-        let methods = entry.methods.clone().layer(axum::middleware::map_request(restore_uri));
-        let mut handlers = Router::new();
-        for absent in subsets(&optional) {
-            let present: Vec<bool> = groups.iter().map(|group| !absent.contains(group)).collect();
-            let segments = groups.iter().zip(&present).filter(|(_, present)| **present);
-            let route: String = segments.map(|(group, _)| format!("/{{{group}}}")).collect();
-            handlers = handlers.route(&format!("/{}{route}", mask(&present)), methods.clone());
-        }
-        Ok(Self { owner: Arc::clone(owner), regex, handlers })
-    }
-
-    /// The path under which the little router has the handler for the groups of `path`.
-    fn inner_path(&self, path: &str) -> Option<String> {
-        let captures = self.regex.captures(path)?;
-        let groups: Vec<Option<&str>> = self
-            .regex
-            .capture_names()
-            .flatten()
-            // An empty segment is no segment to axum, and an empty group says as little as an absent one.
-            .map(|group| captures.name(group).map(|matched| matched.as_str()).filter(|text| !text.is_empty()))
-            .collect();
-        let present: Vec<bool> = groups.iter().map(Option::is_some).collect();
-        let mut inner = format!("/{}", mask(&present));
-        for text in groups.into_iter().flatten() {
-            let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
-            inner.push('/');
-            inner.extend(utf8_percent_encode(&decoded, NON_ALPHANUMERIC));
-        }
-        Some(inner)
     }
 }
 
@@ -192,41 +148,4 @@ impl<S: Send + Sync> FromRequestParts<S> for ExtensionContext {
             Problem::internal().into_response()
         })
     }
-}
-
-/// One digit a group, in the order of the pattern: whether it is there.
-fn mask(present: &[bool]) -> String {
-    std::iter::once('g').chain(present.iter().map(|present| if *present { '1' } else { '0' })).collect()
-}
-
-/// The groups that a path can match without, or with an empty text.
-fn optional_groups(regex: &Regex) -> Vec<&str> {
-    use regex_syntax::hir::{Capture, Hir, HirKind};
-    fn walk(hir: &Hir, inside_optional: bool, optional: &mut Vec<String>) {
-        match hir.kind() {
-            HirKind::Capture(Capture { name, sub, .. }) => {
-                let may_be_empty = sub.properties().minimum_len().is_none_or(|length| length == 0);
-                if let (true, Some(name)) = (inside_optional || may_be_empty, name) {
-                    optional.push(name.to_string());
-                }
-                walk(sub, inside_optional, optional);
-            }
-            HirKind::Repetition(repetition) => walk(&repetition.sub, inside_optional || repetition.min == 0, optional),
-            HirKind::Concat(parts) => parts.iter().for_each(|part| walk(part, inside_optional, optional)),
-            HirKind::Alternation(parts) => parts.iter().for_each(|part| walk(part, true, optional)),
-            HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
-        }
-    }
-    let mut optional = Vec::new();
-    if let Ok(hir) = regex_syntax::parse(regex.as_str()) {
-        walk(&hir, false, &mut optional);
-    }
-    regex.capture_names().flatten().filter(|name| optional.iter().any(|other| other == name)).collect()
-}
-
-fn subsets<'a>(items: &[&'a str]) -> Vec<Vec<&'a str>> {
-    items.iter().fold(vec![Vec::new()], |subsets, item| {
-        let with_item = subsets.iter().map(|subset| [subset.as_slice(), &[*item]].concat());
-        subsets.iter().cloned().chain(with_item).collect()
-    })
 }

@@ -172,6 +172,13 @@ fn source<'p>(pattern: &'p str, span: &Span) -> &'p str {
 }
 
 impl Template {
+    /// A path of it, where each parameter has a value.
+    pub(crate) fn filled(&self, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+        self.parameters.iter().try_fold(self.path.clone(), |path, parameter| {
+            Some(path.replace(&format!("{{{}}}", parameter.name), &value(&parameter.name)?))
+        })
+    }
+
     fn text(character: char) -> Self {
         let path = match character {
             '{' => "%7B".to_owned(),
@@ -271,6 +278,15 @@ mod tests {
         check(&many, &["/x{part1}"]);
         let many = format!("/x(?:{})/", (0..20).map(|n| format!("n{n}|(?P<g{n}>y)")).collect::<Vec<_>>().join("|"));
         check(&many, &["/x{g0}"]);
+    }
+
+    #[test]
+    fn a_template_is_filled_where_each_parameter_has_a_value() {
+        let value = |name: &str| (name == "id").then(|| "7".to_owned());
+        let filled = |pattern: &str| templates(pattern)[0].filled(value);
+        assert_eq!(filled(r"/a/(?P<id>\d+)/x{2}").as_deref(), Some("/a/7/xx"));
+        assert_eq!(filled(r"/a/(?P<id>\d+)/(?P<other>\d+)"), None);
+        assert_eq!(filled(r"/a/\d+"), None);
     }
 
     #[test]
