@@ -5,7 +5,7 @@ use crate::{
     store::{DatabaseFault, fault_of},
 };
 use sea_orm::DbErr;
-use std::error::Error as StdError;
+use std::{any::Any, error::Error as StdError};
 
 /// The result of what can be refused.
 pub(crate) type Outcome<T> = Result<T, Refusal>;
@@ -119,4 +119,10 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }

@@ -120,6 +120,7 @@ pub mod prelude {
 
 /// What a migration needs, for `use rivetgun::migration::*;`.
 pub mod migration {
+    pub use crate::store::take_buffered;
     #[doc(no_inline)]
     pub use sea_orm_migration::{self, prelude::*};
 }

@@ -11,8 +11,12 @@ mod m20261121_000002_create_clusters;
 mod m20261121_000003_create_nodes;
 mod m20261121_000004_create_tasks;
 mod m20261121_000005_create_notifications;
+mod m20261121_000006_create_migration_tables;
 mod m20261121_000007_create_node_groups;
 mod m20261121_000008_create_sent_documents;
+mod park;
+
+pub use park::park;
 
 /// The migrations of the core, with their own history table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,11 +25,19 @@ pub struct Core;
 /// The table in which the core's applied migrations are kept.
 pub const HISTORY_TABLE: &str = "core_migrations";
 
+/// The table in which rows wait for extensions: `id`, `extension_name`, `data`.
+pub const BUFFER_TABLE: &str = "extensions_migration_buffer";
+
+/// The table in which the checksums of applied migrations are kept.
+pub const CHECKSUM_TABLE: &str = "migration_checksums";
+
 /// Every table of the core, the history table included, sorted. Who adds a table in a migration adds it here; a test of
 /// the store compares the list with what the migrations make.
 pub const TABLES: &[&str] = &[
     "clusters",
     HISTORY_TABLE,
+    BUFFER_TABLE,
+    CHECKSUM_TABLE,
     "node_groups",
     "node_macs",
     "nodes",
@@ -47,6 +59,7 @@ impl Core {
             Box::new(m20261121_000003_create_nodes::Migration),
             Box::new(m20261121_000004_create_tasks::Migration),
             Box::new(m20261121_000005_create_notifications::Migration),
+            Box::new(m20261121_000006_create_migration_tables::Migration),
             Box::new(m20261121_000007_create_node_groups::Migration),
             Box::new(m20261121_000008_create_sent_documents::Migration),
         ]

@@ -2,16 +2,16 @@
 
 mod state_dir;
 
-pub(crate) use state_dir::StateDir;
+pub(crate) use state_dir::{InUse, StateDir};
 
 use crate::{
-    codes::catalogue,
+    codes::{ErrorCode, catalogue},
     deploy::{self, Local, Orchestrator},
     http::{self, Api, Document, UrlTable},
     registry::{BootProblem, BootProblems, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
-    store::{Migrated as MigratedOwner, MigrationError, MigrationState, Migrator, Owners, Store},
+    store::{self, CORE, MigrationError, Migrator, Mode, Owners, Store, Work},
 };
 use rivetgun_migrations::{Core, HISTORY_TABLE};
 use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -25,6 +25,8 @@ catalogue! {
     RG0204 = "the address cannot be listened on";
     RG0205 = "another server uses the state directory";
     RG0206 = "migrations are pending";
+    RG0207 = "a migration reaches what is not its own";
+    RG0208 = "an applied migration changed";
 }
 
 /// How long work in the background may take to end when the server stops.
@@ -39,7 +41,7 @@ pub(crate) enum BootError {
     StateDir { path: PathBuf, source: io::Error },
     #[error("{}: the database {url} cannot be opened; check --database-url, and that the server or the folder is there: {detail}", RG0202.code)]
     Database { url: String, detail: String },
-    #[error("{}: the database cannot be migrated", RG0203.code)]
+    #[error("{}: the database cannot be migrated", migration_code(.0).code)]
     Migration(#[from] MigrationError),
     #[error("{}: cannot listen on {address}; choose another address with --listen (port 0 picks one)", RG0204.code)]
     Listen { address: SocketAddr, source: io::Error },
@@ -51,6 +53,21 @@ pub(crate) enum BootError {
     Serve(#[source] io::Error),
     #[error("tasks of an earlier run could not be settled: {0}")]
     Recover(String),
+}
+
+fn migration_code(error: &MigrationError) -> &'static ErrorCode {
+    match error {
+        MigrationError::Fence { .. } => &RG0207,
+        MigrationError::Changed { .. } => &RG0208,
+        _ => &RG0203,
+    }
+}
+
+/// Which migrations ran, of whom.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) owner: String,
+    pub(crate) names: Vec<String>,
 }
 
 /// The settings are read, and the extensions checked against them.
@@ -66,7 +83,7 @@ pub(crate) struct Migrated {
     store: Store,
     state_dir: StateDir,
     /// What was applied just now, by owner.
-    pub(crate) applied: Vec<MigratedOwner>,
+    pub(crate) applied: Vec<Ran>,
 }
 
 /// The server can answer.
@@ -104,39 +121,72 @@ impl Linked {
     /// Opens the database without looking at its tables.
     pub(crate) async fn open(&self) -> Result<(Store, StateDir), BootError> {
         let state_dir = StateDir::open(&self.settings.state_dir)?;
+        Ok((open(&self.settings.database_url()).await?, state_dir))
+    }
+
+    /// Opens the database to look at it. Makes nothing: in place of a SQLite file that is not there, an empty database in
+    /// memory is opened.
+    pub(crate) async fn open_as_it_is(&self) -> Result<Store, BootError> {
         let url = self.settings.database_url();
-        let store = Store::open(&url).await.map_err(|error| {
-            // Some errors repeat the URL as it was given.
-            let detail = crate::error::chain(&error).replace(&url, &without_password(&url));
-            BootError::Database { url: without_password(&url), detail }
-        })?;
-        Ok((store, state_dir))
+        if store::is_missing_file(&url) { open("sqlite::memory:").await } else { open(&url).await }
+    }
+
+    /// Makes sure that no server runs on the state directory, as long as what it gives back is kept.
+    pub(crate) fn without_server(&self) -> Result<InUse, BootError> {
+        StateDir::lock(&self.settings.state_dir)
     }
 
     /// Opens the database and applies what is pending, or, where the settings say so, only checks that nothing is.
     pub(crate) async fn migrated(self) -> Result<Migrated, BootError> {
         let (store, state_dir) = self.open().await?;
-        let mut applied = Vec::new();
-        for migrator in self.migrators() {
-            if self.settings.migrate {
-                applied.push(store.migrate(&migrator).await?);
-            } else {
-                refuse_pending(&store, &migrator).await?;
+        let applied = if self.settings.migrate {
+            self.migrate(&store, &self.migrators(), Mode::Keep).await?
+        } else {
+            refuse_pending(&store, &self.migrators()).await?;
+            Vec::new()
+        };
+        Ok(Migrated { linked: self, store, state_dir, applied })
+    }
+
+    /// Applies what is pending of these owners, one after the other. On a database where nothing is, this is a few reads.
+    pub(crate) async fn migrate(
+        &self,
+        store: &Store,
+        migrators: &[Migrator],
+        mode: Mode,
+    ) -> Result<Vec<Ran>, BootError> {
+        let ledger = store.ledger().await.map_err(MigrationError::from)?;
+        store.check_applied(&ledger, migrators).await?;
+        let owners = ledger.owners(self.extension_names());
+        let mut ran = Vec::new();
+        for migrator in migrators {
+            if migrator.migrations.iter().all(|migration| ledger.has(&migrator.owner, migration.name())) {
+                continue;
+            }
+            let names = store.migrate(migrator, &owners, Work::Up, mode).await?;
+            if !names.is_empty() {
+                ran.push(Ran { owner: migrator.owner.clone(), names });
             }
         }
-        applied.retain(|owner| !owner.applied.is_empty());
-        Ok(Migrated { linked: self, store, state_dir, applied })
+        if mode == Mode::Keep {
+            store.keep_lacking_checksums(migrators).await?;
+        }
+        Ok(ran)
+    }
+
+    /// The names of the extensions of this build, in the total order.
+    pub(crate) fn extension_names(&self) -> impl Iterator<Item = &str> {
+        self.registry.iter().map(|loaded| loaded.metadata.name)
     }
 
     /// The owners of migrations: the core, then the extensions in the total order.
     pub(crate) fn migrators(&self) -> Vec<Migrator> {
         let core = Migrator {
-            owner: "core".to_owned(),
+            owner: CORE.to_owned(),
             history_table: HISTORY_TABLE.to_owned(),
             migrations: Core::migrations().into_iter().map(Arc::from).collect(),
         };
-        let extensions = self.registry.iter().filter(|loaded| !loaded.migrations.is_empty());
-        std::iter::once(core).chain(extensions.map(|loaded| loaded.migrator())).collect()
+        std::iter::once(core).chain(self.registry.iter().map(|loaded| loaded.migrator())).collect()
     }
 }
 
@@ -148,11 +198,25 @@ fn sections(settings: &Settings) -> Sections<'_> {
     }
 }
 
-async fn refuse_pending(store: &Store, migrator: &Migrator) -> Result<(), BootError> {
-    let states = store.migration_states(migrator).await?;
-    let pending = states.into_iter().filter(|(_, state)| *state == MigrationState::Pending);
-    let names = pending.map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-    if names.is_empty() { Ok(()) } else { Err(BootError::Pending { owner: migrator.owner.clone(), names }) }
+async fn open(url: &str) -> Result<Store, BootError> {
+    Store::open(url).await.map_err(|error| {
+        // Some errors repeat the URL as it was given.
+        let detail = crate::error::chain(&error).replace(url, &without_password(url));
+        BootError::Database { url: without_password(url), detail }
+    })
+}
+
+async fn refuse_pending(store: &Store, migrators: &[Migrator]) -> Result<(), BootError> {
+    let ledger = store.ledger().await.map_err(MigrationError::from)?;
+    store.check_applied(&ledger, migrators).await?;
+    for migrator in migrators {
+        let names = migrator.migrations.iter().map(|migration| migration.name());
+        let names = names.filter(|name| !ledger.has(&migrator.owner, name)).collect::<Vec<_>>().join(", ");
+        if !names.is_empty() {
+            return Err(BootError::Pending { owner: migrator.owner.clone(), names });
+        }
+    }
+    Ok(())
 }
 
 impl Migrated {

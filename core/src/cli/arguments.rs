@@ -82,7 +82,7 @@ pub(super) enum Command {
     },
     /// Show what each pipeline changes in the data of a cluster, stage by stage. Changes nothing.
     Explain(ExplainArguments),
-    /// Apply migrations, or show where they stand.
+    /// Apply migrations, take them back, or show where they stand.
     Migrate {
         #[command(subcommand)]
         action: MigrateAction,
@@ -115,12 +115,73 @@ pub(super) struct ExplainArguments {
     pub(super) node: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(super) enum MigrateAction {
     /// Apply every pending migration: the core's, then each extension's.
-    Up,
-    /// Show every migration, applied or pending. Changes nothing.
-    Status,
+    Up {
+        /// Only those of this extension (or of `core`).
+        #[arg(long, value_name = "NAME")]
+        extension: Option<String>,
+        /// Show the SQL, and try it in a transaction that is rolled back. Changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take back migrations of one extension, the latest first. No server may run on the state directory.
+    Down {
+        /// The extension.
+        #[arg(long, value_name = "NAME")]
+        extension: String,
+        #[command(flatten)]
+        steps: Steps,
+        /// Show the SQL, and try it in a transaction that is rolled back. Changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show every migration, what extensions left that are not in this build, and rows that wait. Changes nothing.
+    Status {
+        /// Only those of this extension (or of `core`).
+        #[arg(long, value_name = "NAME")]
+        extension: Option<String>,
+        /// Write JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Drop everything that an extension left which is not in this build. No server may run on the state directory.
+    Purge {
+        /// The extension.
+        #[arg(long, value_name = "NAME")]
+        extension: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Show what would be dropped, and with which SQL. Changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take applied migrations that changed since as they are now. Touches their checksums only.
+    Accept {
+        /// The extension (or `core`).
+        #[arg(long, value_name = "NAME")]
+        extension: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct Steps {
+    /// How many migrations [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    steps: Option<u32>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+impl Steps {
+    pub(super) fn count(&self) -> usize {
+        let steps = usize::try_from(self.steps.unwrap_or(1)).unwrap_or(usize::MAX);
+        if self.all { usize::MAX } else { steps }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,7 +20,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let listener = boot::listen(address).await?;
     let migrated = linked.migrated().await?;
     for owner in &migrated.applied {
-        tracing::info!(owner = owner.owner, applied = owner.applied.join(", "), "migrated");
+        tracing::info!(owner = owner.owner, applied = owner.names.join(", "), "migrated");
     }
     let assembled = migrated.assembled(Clock::system());
     for loaded in assembled.server.registry.iter() {

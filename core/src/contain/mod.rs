@@ -9,6 +9,7 @@ mod hooks;
 mod provider;
 mod stages;
 
+pub(crate) use crate::error::panic_text;
 pub(crate) use assembly::{Parts, assemble};
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};
@@ -16,7 +17,7 @@ pub(crate) use stages::{StageCall, prepare, run_stage};
 
 use crate::extension::{Error, Kind};
 use futures_util::FutureExt;
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 use tracing::Instrument;
 
 #[cfg(panic = "abort")]
@@ -103,9 +104,4 @@ fn log(call: Call, fault: &Fault) {
     } else {
         tracing::error!(extension, hook = method, %fault, "extension failed");
     }
-}
-
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }

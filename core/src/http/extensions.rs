@@ -14,7 +14,7 @@ use crate::{
     model::Role,
     registry::{ExtensionStatus, Loaded},
     server::Server,
-    store::{self, MigrationError, MigrationState},
+    store::{self, Ledger, MigrationState},
 };
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ struct LinkedExtension {
     enabled_by_nodes: Vec<i64>,
 }
 
-/// An extension that is enabled for a cluster or a node, but not in this build.
+/// An extension that is enabled for a cluster or a node, or has tables in the database, but is not in this build.
 #[derive(Serialize, ToSchema)]
 struct MissingExtension {
     /// Its name.
@@ -86,6 +86,8 @@ struct MissingExtension {
     status: &'static str,
     /// Why it is so.
     reason: &'static str,
+    /// What of it the database has.
+    migrations: ExtensionMigrations,
     /// The ids of the clusters that it is enabled for.
     enabled_by: Vec<i64>,
     /// The ids of the nodes that it is enabled for alone.
@@ -178,14 +180,22 @@ impl EnabledBy {
 /// All extensions in the total order; after them, by name, those that are enabled somewhere and that this build lacks.
 async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     let mut enabled_by = EnabledBy::read(server).await?;
+    let ledger = server.store.ledger().await?;
     let mut described = Vec::new();
     for loaded in server.registry.iter() {
         let enabled_by = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
-        described.push(Extension::Linked(Box::new(describe(server, loaded, enabled_by).await?)));
+        described.push(Extension::Linked(Box::new(describe(server, &ledger, loaded, enabled_by).await)));
+    }
+    for orphan in ledger.orphans(server.registry.iter().map(|loaded| loaded.metadata.name)) {
+        enabled_by.entry(orphan).or_default();
     }
     described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
-        let reason = "enabled for a cluster or a node, but not in this build";
+        let reason = match (clusters.as_slice(), nodes.as_slice()) {
+            ([], []) => "the database has migrations of it, but it is not in this build",
+            _ => "enabled for a cluster or a node, but not in this build",
+        };
         Extension::Missing(MissingExtension {
+            migrations: ExtensionMigrations { applied: ledger.applied(&name), pending: Vec::new() },
             name,
             status: "missing",
             reason,
@@ -196,19 +206,16 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     Ok(described)
 }
 
-async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> Answer<LinkedExtension> {
+async fn describe(server: &Server, ledger: &Ledger, loaded: &Loaded, enabled_by: EnabledBy) -> LinkedExtension {
     let metadata = loaded.metadata;
     let health = loaded.health();
-    let (states, reason) = match server.store.migration_states(&loaded.migrator()).await {
-        Ok(states) => (states, health.reason),
-        Err(MigrationError::Failed { source, .. }) => return Err(source.into()),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    let migrations = |wanted: MigrationState| -> Vec<String> {
-        states.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name.clone()).collect()
+    let states = server.store.states(ledger, &loaded.migrator()).await;
+    let pending = |state: MigrationState| state == MigrationState::Pending;
+    let migrations = |wanted: &dyn Fn(MigrationState) -> bool| -> Vec<String> {
+        states.iter().filter(|(_, state)| wanted(*state)).map(|(name, _)| name.clone()).collect()
     };
     let pipelines = loaded.pipelines.iter().map(|pipeline| pipeline.metadata());
-    Ok(LinkedExtension {
+    LinkedExtension {
         name: metadata.name,
         version: metadata.version,
         description: metadata.description,
@@ -223,15 +230,15 @@ async fn describe(server: &Server, loaded: &Loaded, enabled_by: EnabledBy) -> An
             .map(|metadata| ExtensionPipeline { name: metadata.name, stages: metadata.overrides })
             .collect(),
         migrations: ExtensionMigrations {
-            applied: migrations(MigrationState::Applied),
-            pending: migrations(MigrationState::Pending),
+            applied: migrations(&|state| !pending(state)),
+            pending: migrations(&pending),
         },
         provides: loaded.provided.iter().map(|provided| provided.called.name()).collect(),
         status: health.status,
-        reason,
+        reason: health.reason,
         enabled_by: enabled_by.clusters,
         enabled_by_nodes: enabled_by.nodes,
-    })
+    }
 }
 
 /// Lists the extensions that are enabled for a cluster, in the total order.

@@ -41,10 +41,18 @@ pub(crate) fn fault_of(error: &DbErr) -> DatabaseFault {
 
 /// Whether PostgreSQL ended a statement that took longer than its `statement_timeout`.
 pub(crate) fn is_statement_timeout(error: &DbErr) -> bool {
+    code_of(error).is_some_and(|code| code == "57014")
+}
+
+/// The code of the database: an SQLSTATE, or SQLite's extended result code.
+pub(crate) fn code_of(error: &DbErr) -> Option<String> {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
-        return false;
+        return None;
     };
-    matches!(&**cause, sqlx::Error::Database(cause) if cause.code().is_some_and(|code| code == "57014"))
+    match &**cause {
+        sqlx::Error::Database(cause) => cause.code().map(Into::into),
+        _ => None,
+    }
 }
 
 fn of_code(code: &str) -> DatabaseFault {

@@ -3,6 +3,7 @@
 //! There is one way to begin a write, [`Store::write`]. On SQLite it is `BEGIN IMMEDIATE` behind a queue in the process:
 //! a transaction that begins as a reader and then writes fails as soon as two of them meet, however long they may wait.
 
+mod buffer;
 pub(crate) mod clusters;
 #[expect(
     clippy::disallowed_methods,
@@ -10,9 +11,12 @@ pub(crate) mod clusters;
 )]
 mod entity;
 mod fault;
+mod fence;
 pub(crate) mod groups;
 pub(crate) mod logs;
 mod migrate;
+#[cfg(all(test, feature = "testkit"))]
+mod migration_tests;
 pub(crate) mod nodes;
 pub(crate) mod notifications;
 mod owner;
@@ -21,21 +25,27 @@ pub(crate) mod releases;
 pub(crate) mod sent;
 pub(crate) mod tasks;
 
+pub(crate) use buffer::buffered;
+pub use buffer::take_buffered;
 pub(crate) use clusters::{ClusterFilter, NewCluster};
 pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
 pub(crate) use groups::GroupFilter;
 pub(crate) use logs::LogLine;
-pub(crate) use migrate::{Migrated, MigrationError, MigrationState, Migrator};
+pub(crate) use migrate::{
+    CORE, Direction, Ledger, MigrationError, MigrationState, Migrator, Mode, Purged, Work, record, tables,
+};
 pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
 pub(crate) use tasks::{NewTask, TaskFilter, TaskNode};
 
-use sea_orm::sqlx::Connection;
+use fence::Gate;
+use rivetgun_migrations::BUFFER_TABLE as BUFFER;
+use sea_orm::sqlx::{Connection, sqlite::SqliteConnectOptions};
 use sea_orm::{
-    AccessMode, ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -49,8 +59,30 @@ const ACQUIRE_WAIT: Duration = Duration::from_secs(8);
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     connection: DatabaseConnection,
+    url: Url,
+    /// SQLite: whether anything may be committed just now.
+    gate: Gate,
+    /// Whether this is a connection of [`Store::aside`], on PostgreSQL read-only but for the transactions begun here.
+    is_aside: bool,
     /// SQLite has one writer at a time; writers of this process queue here, in order, instead of retrying blindly.
     writer: Option<Arc<Semaphore>>,
+}
+
+/// Where a database is.
+#[derive(Clone)]
+struct Url(Arc<str>);
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a URL, which may hold a password")
+    }
+}
+
+impl Url {
+    /// Each connection to an in-memory database has a database of its own, so that there must be one, for ever.
+    fn is_in_memory(&self) -> bool {
+        self.0.starts_with("sqlite") && (self.0.contains(":memory:") || self.0.contains("mode=memory"))
+    }
 }
 
 /// A transaction that may write.
@@ -66,47 +98,33 @@ impl Store {
     /// # Errors
     /// What the driver says when the file or the server cannot be reached.
     pub(crate) async fn open(url: &str) -> Result<Self, DbErr> {
-        let mut options = ConnectOptions::new(url.to_owned());
-        options
-            .sqlx_logging_level(tracing::log::LevelFilter::Trace)
-            .sqlx_slow_statements_logging_settings(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
-            .acquire_timeout(ACQUIRE_WAIT)
-            .connect_timeout(ACQUIRE_WAIT)
-            .test_before_acquire_if_idle_for(Duration::from_secs(1));
-        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-        // Each connection to an in-memory database has a database of its own, so that there must be one, for ever.
-        let connections = if in_memory { 1 } else { 8 };
-        options.max_connections(connections).min_connections(u32::from(in_memory));
-        if url.starts_with("sqlite") {
-            // Nothing between here and a file grows stale, and an in-memory database ends with its connection.
-            options.max_lifetime(None).idle_timeout(None);
-        }
-        options.map_sqlx_sqlite_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async {
-                    // After some errors (disk full, I/O) SQLite rolls back by itself, and sqlx goes on believing in a
-                    // transaction: what is begun on such a connection later is a savepoint of nothing, and is lost.
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-        });
-        options.map_sqlx_sqlite_opts(|options| {
-            options
-                .create_if_missing(true)
-                .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
-                .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Normal)
-                .busy_timeout(Duration::from_secs(5))
-                .foreign_keys(true)
-                .pragma("journal_size_limit", "67108864")
-                .optimize_on_close(true, None)
-        });
         if url.starts_with("postgres") {
             say_why_not(url).await?;
         }
-        let connection = Database::connect(options).await?;
+        let gate = Gate::default();
+        let url = Url(url.into());
+        let connection = connect(&url, 8, &gate).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, writer })
+        Ok(Self { connection, url, gate, is_aside: false, writer })
+    }
+
+    /// The same database through a connection of its own, for code that may leave its session in any state: only a
+    /// transaction that [`Store::write`] began can write, and [`Store::close`] ends all of it.
+    async fn aside(&self) -> Result<Self, DbErr> {
+        if self.url.is_in_memory() {
+            return Ok(self.clone());
+        }
+        let gate = Gate::default();
+        let connection = connect(&self.url, 1, &gate).await?;
+        if connection.get_database_backend() == DbBackend::Postgres {
+            connection.execute_unprepared("SET default_transaction_read_only = on").await?;
+        }
+        Ok(Self { connection, url: self.url.clone(), gate, is_aside: true, writer: self.writer.clone() })
+    }
+
+    /// Ends what [`Store::aside`] began.
+    async fn close_aside(self) -> Result<(), DbErr> {
+        if self.is_aside { self.close().await } else { Ok(()) }
     }
 
     /// For single reads that need not agree with each other.
@@ -137,11 +155,12 @@ impl Store {
                 Some(turn.ok().and_then(Result::ok).ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?)
             }
         };
+        let read_only = self.is_aside && self.connection.get_database_backend() == DbBackend::Postgres;
         let transaction = self
             .connection
             .begin_with_options(TransactionOptions {
                 isolation_level: None,
-                access_mode: None,
+                access_mode: read_only.then_some(AccessMode::ReadWrite),
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
@@ -151,6 +170,11 @@ impl Store {
     /// Closes every connection, which writes SQLite's journal back.
     pub(crate) async fn close(self) -> Result<(), DbErr> {
         self.connection.close().await
+    }
+
+    /// The language of the database.
+    pub(crate) fn dialect(&self) -> DbBackend {
+        self.connection.get_database_backend()
     }
 
     /// The kind of the database: `sqlite` or `postgres`.
@@ -178,6 +202,62 @@ impl Deref for WriteTx {
     fn deref(&self) -> &DatabaseTransaction {
         &self.transaction
     }
+}
+
+/// Whether a URL names a SQLite file that is not there.
+pub(crate) fn is_missing_file(url: &str) -> bool {
+    if !url.starts_with("sqlite") || Url(url.into()).is_in_memory() {
+        return false;
+    }
+    let options: Result<SqliteConnectOptions, _> = url.parse();
+    options.is_ok_and(|options| !options.get_filename().exists())
+}
+
+async fn connect(url: &Url, connections: u32, gate: &Gate) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url.0.to_string());
+    options
+        .sqlx_logging_level(tracing::log::LevelFilter::Trace)
+        .sqlx_slow_statements_logging_settings(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
+        .acquire_timeout(ACQUIRE_WAIT)
+        .connect_timeout(ACQUIRE_WAIT)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1));
+    let in_memory = url.is_in_memory();
+    let connections = if in_memory { 1 } else { connections };
+    options.max_connections(connections).min_connections(u32::from(in_memory));
+    if url.0.starts_with("sqlite") {
+        // Nothing between here and a file grows stale, and an in-memory database ends with its connection.
+        options.max_lifetime(None).idle_timeout(None);
+    }
+    let gate = gate.clone();
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        let gate = gate.clone();
+        let pool = pool.after_connect(move |connection, _| {
+            let gate = gate.clone();
+            Box::pin(async move {
+                connection.lock_handle().await?.set_commit_hook(move || gate.may_commit());
+                Ok(())
+            })
+        });
+        pool.after_release(|connection, _| {
+            Box::pin(async {
+                // After some errors (disk full, I/O) SQLite rolls back by itself, and sqlx goes on believing in a
+                // transaction: what is begun on such a connection later is a savepoint of nothing, and is lost.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+    });
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .create_if_missing(true)
+            .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
+            .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("journal_size_limit", "67108864")
+            .optimize_on_close(connections > 1, None)
+    });
+    Database::connect(options).await
 }
 
 /// A pool tells of a server that is not there as of one that is slow. One connection beside it tells the cause, at once.

@@ -76,6 +76,24 @@ pub fn command_line(arguments: &[&str]) -> ExitCode {
     crate::cli::run_with(arguments.iter().map(OsString::from))
 }
 
+/// Runs a test on an empty SQLite file, and again on an empty PostgreSQL database.
+#[cfg(test)]
+pub(crate) fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(crate::store::Store) -> F) {
+    let run = |url: &str| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.unwrap_or_else(|error| panic!("the runtime cannot start: {error}")).block_on(async {
+            let store = crate::store::Store::open(url).await;
+            test(store.unwrap_or_else(|error| panic!("{url} cannot be opened: {error}"))).await;
+        });
+    };
+    let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+    run(&format!("sqlite://{}?mode=rwc", dir.path().join("test.sqlite").display()));
+    match postgres::new_database() {
+        Ok(url) => run(&url),
+        Err(reason) => skip("PostgreSQL", &reason),
+    }
+}
+
 /// Says visibly that a part of a test is left out, or fails where `RIVETGUN_TEST_REQUIRE_SERVERS` is set.
 ///
 /// # Panics

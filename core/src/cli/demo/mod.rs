@@ -71,7 +71,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
 
     title("1. A server, its database and its extensions")?;
     let migrated = Linked::new(settings)?.migrated().await?;
-    let applied: usize = migrated.applied.iter().map(|owner| owner.applied.len()).sum();
+    let applied: usize = migrated.applied.iter().map(|owner| owner.names.len()).sum();
     say(format!("   {applied} migrations applied to a temporary SQLite database, which goes when the demo ends"))?;
     let Assembled { server, api } = migrated.assembled(Clock::system());
     for loaded in server.registry.iter() {
