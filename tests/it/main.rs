@@ -29,6 +29,7 @@ mod hook_table;
 mod hooks;
 mod import;
 mod linking;
+mod migrate;
 mod nodes;
 mod openapi;
 mod pipelines;

@@ -94,6 +94,14 @@ pub(crate) fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(crate::store:
     }
 }
 
+/// The URL of a new, empty PostgreSQL database, for tests of whole processes; see [`on_both_databases`] for the server.
+///
+/// # Errors
+/// Why there is none.
+pub fn new_postgres_database() -> Result<String, String> {
+    postgres::new_database()
+}
+
 /// Says visibly that a part of a test is left out, or fails where `RIVETGUN_TEST_REQUIRE_SERVERS` is set.
 ///
 /// # Panics
