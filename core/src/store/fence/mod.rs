@@ -126,11 +126,14 @@ impl<'a> Fence<'a> {
             let taken = self.buffered - postgres::buffered(tx, self.extension).await?;
             self.compare_rows(&after, taken, &mut offences);
         } else {
-            let changed = after.objects.iter().filter(|(key, object)| self.before.objects.get(*key) != Some(*object));
-            let names = changed.map(|(_, object)| object.name.as_str()).collect();
-            after.references.extend(sqlite::reached(tx, &names, |table| !self.is_own(table)).await?);
             let rows = sqlite::rows(tx).await?;
             offences.extend(rows.iter().filter(|count| !count.is_zero()).map(|count| self.rows_of(count)));
+            let changed = after.objects.iter().filter(|(key, object)| self.before.objects.get(*key) != Some(*object));
+            let texts = changed.filter(|(_, object)| matches!(object.kind.as_str(), "view" | "trigger"));
+            let names: BTreeSet<&str> = texts.map(|(_, object)| object.name.as_str()).collect();
+            if !names.is_empty() {
+                after.references.extend(sqlite::reached(tx, &names, |table| !self.is_own(table)).await?);
+            }
         }
         self.compare_references(&after, &mut offences);
         Ok(offences)

@@ -62,6 +62,11 @@ pub(super) async fn raise(
 
 /// Takes the watch away again, whatever is left of it.
 pub(super) async fn lower(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    lower_triggers(tx).await?;
+    tx.execute_unprepared("DROP TABLE IF EXISTS temp.rivetgun_rows").await.map(drop)
+}
+
+async fn lower_triggers(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     for row in
         query(tx, "SELECT name FROM temp.sqlite_schema WHERE type = 'trigger' AND name LIKE 'rivetgun\\_%' ESCAPE '\\'")
             .await?
@@ -69,7 +74,7 @@ pub(super) async fn lower(tx: &DatabaseTransaction) -> Result<(), DbErr> {
         let name: String = row.try_get("", "name")?;
         tx.execute_unprepared(&format!("DROP TRIGGER temp.{}", identifier(&name))).await?;
     }
-    tx.execute_unprepared("DROP TABLE IF EXISTS temp.rivetgun_rows").await.map(drop)
+    Ok(())
 }
 
 /// Whether the transaction that [`raise`] was called in still goes on: what it made would be gone with it.
@@ -128,10 +133,9 @@ pub(super) async fn reached(
 ) -> Result<Vec<Reference>, DbErr> {
     const TEXTS: &str =
         "SELECT type AS kind, tbl_name AS root, name, sql FROM main.sqlite_schema WHERE type IN ('view', 'trigger')";
+    // A rename reads everything that mentions a table; the watch has done its work.
+    lower_triggers(tx).await?;
     let mut found = Vec::new();
-    if names.is_empty() {
-        return Ok(found);
-    }
     let texts = |rows: Vec<QueryResult>| -> Result<BTreeSet<(String, String, String, String)>, DbErr> {
         let text = |row: QueryResult| {
             Ok((row.try_get("", "kind")?, row.try_get("", "root")?, row.try_get("", "name")?, row.try_get("", "sql")?))

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::{
-    store::{MigrationState, Owner},
+    store::{MigrationState, Owner, Owners},
     testkit::on_both_stores,
 };
 use futures_util::future::join_all;
+use sea_orm_migration::prelude::{ColumnDef, Query, Table};
 
 fn two() -> Migrator {
     extension(
@@ -288,6 +289,97 @@ fn servers_that_start_at_once_apply_each_migration_once() {
         let m1_of_two_owners = 1;
         assert_eq!(ran.len(), once.len() + m1_of_two_owners, "{ran:?}");
         assert_eq!(ran.len(), core().migrations.len() + 3);
+        store.close().await.expect("it closes");
+    });
+}
+
+#[test]
+fn fifty_extensions_are_looked_up_in_three_reads() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    on_both_stores(async |store| {
+        up(&store, &core()).await.expect("the core");
+        let fifty = |number: usize| {
+            let table = |part: &str| {
+                format!("CREATE TABLE e{number}_{part} (id INTEGER PRIMARY KEY, node_id BIGINT, event TEXT, time TEXT)")
+            };
+            let raws = ["one", "two", "three"].map(|part| Raw::new(&format!("m_{part}"), &[&table(part)]));
+            extension(&format!("e{number}"), raws.to_vec())
+        };
+        let migrators: Vec<Migrator> = (0..50).map(fifty).chain([core()]).collect();
+        let owners = Owners::new((0..50).map(|number| format!("e{number}")));
+        for migrator in &migrators {
+            store.migrate(migrator, &owners, Work::Up, Mode::Keep).await.expect("up");
+        }
+        let reads = Arc::new(AtomicUsize::new(0));
+        let mut counted = store.reader().clone();
+        let counter = Arc::clone(&reads);
+        counted.set_metric_callback(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let ledger = super::super::Ledger::read(&counted).await.expect("the ledger");
+        assert_eq!(ledger.applied("e49"), ["m_one", "m_three", "m_two"]);
+        assert_eq!(reads.load(Ordering::SeqCst), 3);
+        store.close().await.expect("it closes");
+    });
+}
+
+/// Asks what is there, and writes what differs each time.
+struct Lively(&'static str);
+
+impl MigrationName for Lively {
+    fn name(&self) -> &str {
+        "m1_lively"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Lively {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !manager.has_table("volume_rows").await? {
+            let column = |name: &'static str| ColumnDef::new(name).text().not_null().take();
+            let table =
+                Table::create().table("volume_rows").col(column("id")).col(column("time")).col(column("text")).take();
+            manager.create_table(table).await?;
+        }
+        let now = chrono::Utc::now();
+        let values = [uuid::Uuid::now_v7().to_string().into(), now.to_rfc3339().into(), self.0.into()];
+        let insert =
+            Query::insert().into_table("volume_rows").columns(["id", "time", "text"]).values_panic(values).take();
+        manager.execute(insert).await
+    }
+}
+
+#[test]
+fn a_checksum_depends_on_the_code_and_not_on_the_moment_or_the_database() {
+    on_both_stores(async |store| {
+        prepare(&store).await;
+        let lively = |text| Migrator { migrations: vec![Arc::new(Lively(text))], ..two() };
+        up(&store, &lively("seed")).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+        assert_eq!(states(&store, &lively("seed")).await, named(&[("m1_lively", MigrationState::Applied)]));
+        assert_eq!(states(&store, &lively("another seed")).await, named(&[("m1_lively", MigrationState::Changed)]));
+        store.close().await.expect("it closes");
+    });
+}
+
+/// Where this fails without a change of the migration, sea-orm words SQL differently: give `record::MARK` another value,
+/// so that no database finds its migrations changed.
+#[test]
+fn the_checksum_of_a_migration_stays_what_it_is() {
+    on_both_stores(async |store| {
+        up(&store, &core()).await.expect("the core");
+        let sql = "SELECT checksum AS line FROM migration_checksums
+            WHERE migration IN ('m20261121_000003_create_nodes', 'm20261121_000004_create_tasks') ORDER BY migration";
+        let expected = match store.dialect() {
+            DbBackend::Postgres => [
+                "1:b3816ce74e75227dfb1b4c1ff9d31cacbc82f0eb95c039b0651a75005024b8f6",
+                "1:151ecabedb2e522c2bddfc6c9b207120db32578fbf7b06910fbedf03bf874537",
+            ],
+            _ => [
+                "1:9d55812d4e88e4c464efc64f74817e82eb4bc79ab09792eece3e391efb6ad47f",
+                "1:13806b6d85d550b71f3ffb303437c4fdca846dec9ee5ec0bbefa73c5a33114c4",
+            ],
+        };
+        assert_eq!(lines(&store, sql).await, expected);
         store.close().await.expect("it closes");
     });
 }
