@@ -82,6 +82,8 @@ pub(crate) struct Migrated {
     linked: Linked,
     store: Store,
     state_dir: StateDir,
+    /// Whose tables are whose: of the extensions of this build, and of those that the database knows from earlier.
+    owners: Owners,
     /// What was applied just now, by owner.
     pub(crate) applied: Vec<Ran>,
 }
@@ -145,7 +147,8 @@ impl Linked {
             refuse_pending(&store, &self.migrators()).await?;
             Vec::new()
         };
-        Ok(Migrated { linked: self, store, state_dir, applied })
+        let owners = store.ledger().await.map_err(MigrationError::from)?.owners(self.extension_names());
+        Ok(Migrated { linked: self, store, state_dir, owners, applied })
     }
 
     /// Applies what is pending of these owners, one after the other. On a database where nothing is, this is a few reads.
@@ -222,10 +225,9 @@ async fn refuse_pending(store: &Store, migrators: &[Migrator]) -> Result<(), Boo
 impl Migrated {
     /// Puts the server together.
     pub(crate) fn assembled(self, clock: Clock) -> Assembled {
-        let Self { linked: Linked { settings, registry, urls }, store, state_dir, .. } = self;
+        let Self { linked: Linked { settings, registry, urls }, store, state_dir, owners, .. } = self;
         let local: Arc<dyn Orchestrator> =
             Arc::new(Local::new(settings.orchestrators.local.clone(), &settings.state_dir));
-        let owners = Owners::new(registry.iter().map(|loaded| loaded.metadata.name.to_owned()));
         let server = Arc::new(Server {
             peers: registry.peers(&Arc::new(owners)),
             id: state_dir.id(),

@@ -257,3 +257,29 @@ impl Loaded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_whose_prefix_begins_tables_of_the_core_cannot_be_in_a_build() {
+        static NODE: Metadata = Metadata {
+            name: "node",
+            version: "1.0.0",
+            description: "",
+            url: "",
+            krate: "a-crate",
+            file: "src/lib.rs",
+            line: 9,
+            priority: 0,
+            after: &[],
+            requires: &[],
+            overrides: &[],
+        };
+        let problem = claim(&NODE).expect("a problem").to_string();
+        for part in ["RG0110", "`node`", "a-crate in src/lib.rs:9", "node_macs", "rename the extension"] {
+            assert!(problem.contains(part), "{part} in {problem}");
+        }
+    }
+}

@@ -270,6 +270,11 @@ async fn say_why_not(url: &str) -> Result<(), DbErr> {
     }
 }
 
+/// A name as it stands in SQL.
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// The words of an enum, and the lists and objects inside of a column, were written by this server.
 fn stored<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, DbErr> {
     result.map_err(|error| DbErr::Type(format!("the database holds what this server did not write: {error}")))

@@ -244,7 +244,8 @@ impl<'a> Fence<'a> {
             if count.at_home && count.table == BUFFER {
                 since.deleted -= taken;
             }
-            if !since.is_zero() && !(count.at_home && self.is_own(&count.table)) {
+            let is_own = count.at_home && self.is_own(&count.table);
+            if !since.is_zero() && !is_own {
                 offences.insert(self.rows_of(&since));
             }
         }

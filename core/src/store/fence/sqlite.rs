@@ -5,7 +5,7 @@
 //! renamed in a savepoint, and what mentions it is rewritten.
 
 use super::catalogue::{Catalogue, Object, Reference, RowCount};
-use crate::store::BUFFER;
+use crate::store::{BUFFER, identifier};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
 use std::collections::BTreeSet;
 
@@ -171,10 +171,6 @@ async fn tables(tx: &DatabaseTransaction, is_foreign: impl Fn(&str) -> bool) -> 
     let names: Result<Vec<String>, DbErr> =
         query(tx, TABLES).await?.into_iter().map(|row| row.try_get("", "name")).collect();
     Ok(names?.into_iter().filter(|name| is_foreign(name)).collect())
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn text(value: &str) -> String {

@@ -5,6 +5,7 @@ use super::{MigrationError, Mode, apply::roll_back, lock};
 use crate::store::{
     BUFFER, Owners, Store, WriteTx,
     fence::{Fence, Own},
+    identifier,
 };
 use rivetgun_migrations::CHECKSUM_TABLE;
 use sea_orm::{
@@ -101,8 +102,4 @@ pub(in crate::store) fn drops(backend: DbBackend, objects: &[Own], with_foreign_
     let rows = with_foreign_keys.iter().map(|name| format!("DELETE FROM {}", identifier(name)));
     let tables = of("table").into_iter().map(|name| format!("DROP TABLE IF EXISTS {name}"));
     views.chain(deferred).chain(rows).chain(tables).collect()
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
