@@ -19,6 +19,7 @@ mod data;
 mod garbage;
 mod life;
 mod metadata;
+mod migrations;
 mod sample;
 
 use super::TestServer;
