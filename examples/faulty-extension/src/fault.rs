@@ -31,8 +31,12 @@ pub(crate) async fn misbehave(db: &Db, hook: &str, names: &[String]) -> Result<(
                 db.execute_unprepared("SELECT pg_sleep(60)").await?;
             }
             "hang" | "slow" => std::future::pending().await,
-            "bad statement" => drop(db.execute_unprepared("SELECT * FROM faulty_table_that_is_not_there").await?),
-            "foreign statement" => drop(db.execute_unprepared("DELETE FROM nodes").await?),
+            "bad statement" => {
+                db.execute_unprepared("SELECT * FROM faulty_table_that_is_not_there").await?;
+            }
+            "foreign statement" => {
+                db.execute_unprepared("DELETE FROM nodes").await?;
+            }
             _ => {}
         }
     }
