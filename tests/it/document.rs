@@ -160,6 +160,7 @@ fn path_of_id(path: &str) -> Option<&'static str> {
         ("/clusters/{id}", "{cluster}"),
         ("/nodegroups/{id}", "{group}"),
         ("/releases/{id}", "{release}"),
+        ("/tasks/{id}/deployment_info", "{dry_run}"),
         ("/tasks/{id}", "{task}"),
         ("/notifications/{id}", "{notification}"),
         ("/probe/node/{id}", "{node}"),

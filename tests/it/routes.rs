@@ -52,6 +52,8 @@ pub(crate) struct There {
     pub(crate) cluster: Value,
     pub(crate) node: Value,
     task: Value,
+    /// A deployment that was not sent.
+    dry_run: Value,
     group: Value,
     release: Value,
     notification: Value,
@@ -68,9 +70,11 @@ impl There {
         let (cluster, nodes) = cluster_with_nodes(server, name, 1).await;
         let group = server.post("/nodegroups", json!({"cluster_id": cluster, "name": "there"})).await.expect(201);
         let task = work_on(server, &cluster, "provision").await["id"].clone();
+        let dry_run = server.request(Method::PUT, &format!("/clusters/{cluster}/deploy?dry_run=true"), None).await;
+        let dry_run = server.ended(&dry_run.expect(202)).await["id"].clone();
         let first = async |path: &str| server.get(path).await.expect(200)[0]["id"].clone();
         let (release, notification) = (first("/releases").await, first("/notifications").await);
-        Self { cluster, node: nodes[0].clone(), group: group["id"].clone(), task, release, notification }
+        Self { cluster, node: nodes[0].clone(), group: group["id"].clone(), task, dry_run, release, notification }
     }
 
     /// A path with the ids of what is there.
@@ -80,6 +84,7 @@ impl There {
             ("{node}", &self.node),
             ("{group}", &self.group),
             ("{task}", &self.task),
+            ("{dry_run}", &self.dry_run),
             ("{release}", &self.release),
             ("{notification}", &self.notification),
         ];

@@ -8,12 +8,14 @@ use super::refusals;
 use crate::{
     extension::UrlEntry,
     http::{BASE, templates},
+    model::Role,
     registry::Loaded,
 };
 use axum::http::Method;
 use std::{collections::BTreeMap, sync::Arc};
 use utoipa::openapi::{
     ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Required,
+    extensions::ExtensionsBuilder,
     path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder},
     request_body::RequestBodyBuilder,
     response::ResponseBuilder,
@@ -73,8 +75,8 @@ fn add(paths: &mut BTreeMap<String, Path>, extension: &str, url: &UrlEntry) {
                 known.patterns.push(found.pattern);
             }
         }
-        for method in methods(url) {
-            let new = operation(extension, &path.path, &method, url);
+        for (method, role) in methods(url) {
+            let new = operation(extension, &path.path, &method, role, url);
             match path.operations.iter_mut().find(|(known, _)| *known == method) {
                 Some((_, known)) => join(known, new),
                 None => path.operations.push((method, new)),
@@ -90,6 +92,10 @@ fn join(known: &mut Operation, new: Operation) {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
+    }
+    if known.extensions != new.extensions {
+        // Each description tells which role its own pattern needs.
+        known.extensions = None;
     }
     if known.description != new.description {
         let descriptions = [known.description.take(), new.description];
@@ -122,7 +128,7 @@ impl Parameter {
     }
 }
 
-fn operation(extension: &str, path: &str, method: &HttpMethod, url: &UrlEntry) -> Operation {
+fn operation(extension: &str, path: &str, method: &HttpMethod, role: Role, url: &UrlEntry) -> Operation {
     let any = || {
         ContentBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue)))
@@ -132,11 +138,16 @@ fn operation(extension: &str, path: &str, method: &HttpMethod, url: &UrlEntry) -
     let body =
         RequestBodyBuilder::new().description(Some("What the extension takes.")).content("application/json", any());
     let answer = ResponseBuilder::new().description("What the extension answers.");
+    let may = match role {
+        Role::Public => "and anybody may call it".to_owned(),
+        role => format!("and the caller needs the role `{role}`"),
+    };
     let mut operation = OperationBuilder::new()
         .tag(extension)
         .operation_id(Some(format!("{extension}.{}.{path}", name_of(method))))
         .summary(Some(format!("Is answered by the extension `{extension}`.")))
-        .description(Some(format!("`{extension}` answers what matches `{}`.", url.pattern)))
+        .description(Some(format!("`{extension}` answers what matches `{}`, {may}.", url.pattern)))
+        .extensions(Some(ExtensionsBuilder::new().add("x-role", role.as_str()).build()))
         .request_body(takes_body.then(|| body.build()))
         .response("2XX", answer)
         .build();
@@ -144,11 +155,10 @@ fn operation(extension: &str, path: &str, method: &HttpMethod, url: &UrlEntry) -
     operation
 }
 
-/// The methods of a URL, in source order.
-fn methods(url: &UrlEntry) -> Vec<HttpMethod> {
-    let named =
-        |(name, _): (&Method, _)| METHODS.into_iter().find(|known| name_of(known).eq_ignore_ascii_case(name.as_str()));
-    url.methods.roles().filter_map(named).collect()
+/// The methods of a URL, in source order, with the role that each needs.
+fn methods(url: &UrlEntry) -> impl Iterator<Item = (HttpMethod, Role)> {
+    let known = |name: &Method| METHODS.into_iter().find(|method| name_of(method).eq_ignore_ascii_case(name.as_str()));
+    url.methods.roles().filter_map(move |(name, role)| Some((known(name)?, role)))
 }
 
 const METHODS: [HttpMethod; 5] =
@@ -171,6 +181,7 @@ fn name_of(method: &HttpMethod) -> &'static str {
 mod tests {
     use super::{Path, add};
     use crate::extension::{Methods, Urls, get, put};
+    use crate::model::Role;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -197,11 +208,13 @@ mod tests {
     fn paths_that_differ_in_the_names_of_parameters_only_are_one() {
         let either = documented([
             ("a", r"/x/(?P<id>\d+)", get(async || ())),
-            ("b", "/x/(?P<name>[a-z]+)", get(async || ()).put(async || ())),
+            ("b", "/x/(?P<name>[a-z]+)", get(async || ()).put(async || ()).role(Role::Admin)),
         ]);
         let path = &either["/x/{id}"];
         assert_eq!(either.as_object().map(|paths| paths.len()), Some(1), "{either}");
         assert_eq!(path["get"]["tags"], json!(["a", "b"]));
+        assert_eq!(path["get"]["x-role"], "viewer");
+        assert_eq!(path["put"]["x-role"], "admin");
         assert_eq!(path["get"]["operationId"], "a.get./x/{id}");
         assert_eq!(path["put"]["operationId"], "b.put./x/{id}");
         for method in ["get", "put"] {
@@ -209,6 +222,21 @@ mod tests {
         }
         let description = path["get"]["description"].as_str().unwrap_or_default();
         assert!(description.contains(r"`/x/(?P<id>\d+)`") && description.contains("`/x/(?P<name>[a-z]+)`"));
+    }
+
+    #[test]
+    fn a_role_that_two_urls_do_not_share_is_told_of_each() {
+        let either = documented([
+            ("a", r"/x/(?P<id>\d+)", get(async || ()).role(Role::Public)),
+            ("b", "/x/(?P<name>[a-z]+)", get(async || ())),
+        ]);
+        let operation = &either["/x/{id}"]["get"];
+        assert_eq!(operation["x-role"], Value::Null);
+        let description = operation["description"].as_str().unwrap_or_default();
+        assert!(
+            description.contains("anybody may call it") && description.contains("the role `viewer`"),
+            "{description}"
+        );
     }
 
     #[test]
