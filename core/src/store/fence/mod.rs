@@ -4,9 +4,11 @@
 //! the extension's prefix and, where it is a part of a table, stands on an own table. Refused is everything else that came,
 //! went or changed, own things that need somebody else's, and writes to rows of others.
 //!
+//! Functions are refused altogether: nobody could say what their text reaches when they are called.
+//!
 //! A migration is code in this process: the fence finds mistakes, and does not stop who means harm. Not seen are:
-//! `setval` and `nextval` on sequences of others on PostgreSQL (they are not transactional), roles, what the text of a
-//! function would do when it is called, and on SQLite rows of virtual tables.
+//! `setval` and `nextval` on sequences of others on PostgreSQL (they are not transactional), roles, and on SQLite rows of
+//! virtual tables.
 
 mod catalogue;
 mod offence;
@@ -212,6 +214,9 @@ impl<'a> Fence<'a> {
         let Object { kind, table, name, .. } = object;
         if !object.can_be_owned {
             return Some(Offence::shared(kind, name));
+        }
+        if kind == "function" && event != Event::Dropped {
+            return Some(Offence::unreadable(kind, name));
         }
         let is_part = table != name;
         if !self.is_own(table) {

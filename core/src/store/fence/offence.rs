@@ -35,6 +35,11 @@ impl Offence {
         Self(format!("may not touch {kind} `{name}`: an extension has tables, and what belongs to them, in one schema"))
     }
 
+    /// Something runs later, and nobody can say what it reaches then.
+    pub(super) fn unreadable(kind: &str, name: &str) -> Self {
+        Self(format!("may not make {kind} `{name}`: what its text would reach cannot be checked; write it in Rust"))
+    }
+
     /// A part of an own table, or something that stands for itself, has a name without the prefix.
     pub(super) fn misnamed(kind: &str, name: &str, table: Option<&str>, extension: &str) -> Self {
         let place = table.map(|table| format!(" of table `{table}`")).unwrap_or_default();

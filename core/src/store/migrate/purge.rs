@@ -86,7 +86,6 @@ pub(in crate::store) fn drops(backend: DbBackend, objects: &[Own], with_foreign_
             ("foreign table", "FOREIGN TABLE"),
             ("table", "TABLE"),
             ("sequence", "SEQUENCE"),
-            ("function", "ROUTINE"),
             ("type", "TYPE"),
             ("collation", "COLLATION"),
         ];

@@ -44,7 +44,7 @@ const MISBEHAVIOUR: &[Case] = &[
     (
         &[Postgres],
         &["CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
-        &["function `one` does not begin"],
+        &["may not make function `one`", "cannot be checked"],
     ),
     (&[Postgres], &["CREATE MATERIALIZED VIEW foo AS SELECT 1 AS one"], &["materialized view `foo` does not begin"]),
     (&[Postgres], &[OWN, "CREATE STATISTICS foo ON node_id, text FROM volume_rows"], &["statistics object `foo`"]),
@@ -295,8 +295,6 @@ const OWN_BUSINESS: &[(&[DbBackend], &[&str])] = &[
             "CREATE TYPE volume_mood AS ENUM ('good', 'bad')",
             "CREATE TABLE volume_moods (id bigserial PRIMARY KEY, mood volume_mood, serial bigint GENERATED ALWAYS AS IDENTITY)",
             "CREATE SEQUENCE volume_numbers",
-            "CREATE FUNCTION volume_f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
-            "CREATE TRIGGER volume_t AFTER INSERT ON volume_moods FOR EACH ROW EXECUTE FUNCTION volume_f()",
             "INSERT INTO volume_moods (mood) VALUES ('good')",
             "CREATE MATERIALIZED VIEW volume_seen AS SELECT mood FROM volume_moods",
             "ALTER TABLE volume_moods ENABLE ROW LEVEL SECURITY",

@@ -236,7 +236,6 @@ fn purging_drops_what_was_its_own_and_nothing_else() {
             statements.extend([
                 "CREATE TYPE volume_mood AS ENUM ('good')",
                 "CREATE TABLE volume_moods (id bigserial, mood volume_mood)",
-                "CREATE FUNCTION volume_f() RETURNS volume_mood LANGUAGE sql AS 'SELECT NULL::volume_mood'",
                 "CREATE SEQUENCE volume_numbers",
                 "CREATE MATERIALIZED VIEW volume_seen AS SELECT mood FROM volume_moods",
             ]);
