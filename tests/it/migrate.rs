@@ -143,7 +143,7 @@ fn what_an_extension_left_is_listed_blocks_nobody_and_can_be_purged() {
 
     let purge = |arguments: &[&str]| run(dir.path(), &[&["migrate", "purge"], arguments].concat());
     purge(&["--extension", "gone"]).expect(1).tells(&["--yes"]);
-    purge(&["--extension", "core", "--yes"]).expect(1).tells(&["in this build"]);
+    purge(&["--extension", "core", "--yes"]).expect(1).tells(&["no extension"]);
     purge(&["--extension", "additional_logger", "--yes"])
         .expect(1)
         .tells(&["migrate down --extension additional_logger"]);

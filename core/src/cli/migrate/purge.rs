@@ -9,7 +9,10 @@ use crate::{
 use std::io::{IsTerminal, Write};
 
 pub(super) async fn purge(linked: &Linked, extension: &str, yes: bool, mode: Mode) -> Result<(), CliError> {
-    if extension == CORE || linked.extension_names().any(|name| name == extension) {
+    if extension == CORE {
+        return Err(CliError::Told("the core is no extension, and what is its own stays".to_owned()));
+    }
+    if linked.extension_names().any(|name| name == extension) {
         return Err(CliError::Told(format!(
             "`{extension}` is in this build, and only what is not can be purged; `rivetgun migrate down --extension \
              {extension} --all` takes back its migrations"
