@@ -178,10 +178,11 @@ fn where_to_look(cluster: &Cluster, address: SocketAddr) -> Result<(), CliError>
         (format!("clusters/{id}/orchestrator/deployment/defaults"), "the data as they would be sent"),
         ("tasks".to_owned(), "what was done, and how it ended"),
         ("tasks/2/log".to_owned(), "what the commands said"),
+        ("tasks/2/deployment_info".to_owned(), "what was sent, with its hashes"),
     ] {
         say(format!("   curl 'http://{address}{BASE}/{path}'   {FAINT}{what}{FAINT:#}"))?;
     }
-    Ok(())
+    say(format!("   http://{address}/docs/   {FAINT}the whole API, in a browser{FAINT:#}"))
 }
 
 fn title(text: &str) -> Result<(), CliError> {
