@@ -380,3 +380,20 @@ fn each_of_three(told: &[Value]) -> Vec<(String, Vec<&str>)> {
     });
     calls.collect()
 }
+
+#[test]
+fn a_hook_that_goes_on_after_a_failed_statement_wedges_nothing() {
+    on_both_databases("", async |server| {
+        // PostgreSQL takes no more statements then, so that the hook has failed; SQLite does, and it has not.
+        let refuses = server.database() == "postgres";
+        let body = json!({"mac": mac(1), "name": "on_node_create: swallowed statement"});
+        let answer = server.post("/nodes", body).await;
+        let problem = answer.expect(if refuses { 500 } else { 201 });
+        if refuses {
+            assert_eq!(problem["extension"], "faulty");
+        }
+        let cluster = server.create_cluster("on_cluster_delete: swallowed statement").await["id"].clone();
+        server.delete(&format!("/clusters/{cluster}?force=true")).await.expect(202);
+        server.get(&format!("/clusters/{cluster}")).await.expect(404);
+    });
+}

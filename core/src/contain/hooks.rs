@@ -36,12 +36,14 @@ pub(crate) async fn call_hook(
     let cx = HookContext { scope, db: &db };
     let outcome = contain(call, || loaded.extension().call(&cx, hook)).await;
     let outcome = outcome.map_err(|fault| if is_cut_off(&fault) { Fault::TimedOut(limit) } else { fault });
+    let outcome = match outcome {
+        // Released, the setting would outlive the savepoint; rolled back, it goes by itself. A hook that went on after a
+        // statement had failed has left PostgreSQL a transaction that takes none: that comes up here, and is its fault.
+        Ok(()) => unlimit_statements(&db).await.map_err(|error| Fault::Failed(error.into())),
+        Err(fault) => Err(fault),
+    };
     match outcome {
-        Ok(()) => {
-            // Released, the setting would outlive the savepoint; rolled back, it goes by itself.
-            unlimit_statements(&db).await.map_err(HookFault::Database)?;
-            db.keep().await.map_err(HookFault::Database)
-        }
+        Ok(()) => db.keep().await.map_err(HookFault::Database),
         Err(fault) => {
             if let Err(leftover) = db.discard().await {
                 // The error of a statement that was cut off by the time limit can surface here, and only here.

@@ -34,6 +34,11 @@ pub(crate) async fn misbehave(db: &Db, hook: &str, names: &[String]) -> Result<(
             "bad statement" => {
                 db.execute_unprepared("SELECT * FROM faulty_table_that_is_not_there").await?;
             }
+            "swallowed statement" => {
+                drop(
+                    db.execute_unprepared("INSERT INTO faulty_calls (id, hook, names) VALUES (NULL, NULL, NULL)").await,
+                );
+            }
             "foreign statement" => {
                 db.execute_unprepared("DELETE FROM nodes").await?;
             }

@@ -5,7 +5,10 @@
 
 use sea_orm::DbBackend;
 use sqlparser::{
-    ast::{Expr, Function, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor, VisitMut, VisitorMut},
+    ast::{
+        Expr, FromTable, Function, Ident, ObjectName, ObjectNamePart, Query, SetExpr, SqliteOnConflict, Statement,
+        TableFactor, TableObject, TableWithJoins, VisitMut, VisitorMut,
+    },
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
     tokenizer::{Token, Tokenizer},
@@ -25,9 +28,8 @@ pub(super) struct Reached {
 const MOST_OPERATORS: usize = 1_000;
 
 /// Functions that reach relations by a text, or the machine behind the database.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     "connectby",
-    "crosstab",
     "current_setting",
     "cursor_to_xml",
     "database_to_xml",
@@ -41,9 +43,32 @@ const FUNCTIONS: [&str; 16] = [
     "set_config",
     "setval",
     "table_to_xml",
+    "ts_rewrite",
     "ts_stat",
+    "xpath_table",
 ];
-const FUNCTION_PREFIXES: [&str; 7] = ["dblink_", "fts3_", "lo_", "pg_", "pragma_", "sqlite_", "writefile"];
+const FUNCTION_PREFIXES: [&str; 10] =
+    ["crosstab", "dblink_", "fts3_", "lo_", "loread", "lowrite", "pg_", "pragma_", "sqlite_", "writefile"];
+/// What may stand in a FROM with arguments behind it. To the parser `ONLY (nodes)` is a function too.
+const TABLE_FUNCTIONS: [&str; 17] = [
+    "generate_series",
+    "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "json_each",
+    "json_each_text",
+    "json_object_keys",
+    "json_to_recordset",
+    "json_tree",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "jsonb_each",
+    "jsonb_each_text",
+    "jsonb_object_keys",
+    "jsonb_to_recordset",
+    "regexp_split_to_table",
+    "unnest",
+];
 /// Of those with a prefix, these are harmless.
 const HARMLESS: [&str; 3] = ["pg_sleep", "pg_typeof", "sqlite_version"];
 
@@ -63,7 +88,7 @@ pub(super) fn reached(backend: DbBackend, sql: &str) -> Result<Reached, String> 
     }
     let mut statements =
         Parser::new(dialect).with_tokens(tokens).parse_statements().map_err(|error| unreadable(&error))?;
-    let mut walk = Walk::default();
+    let mut walk = Walk::of(backend);
     match statements.visit(&mut walk) {
         ControlFlow::Continue(()) => Ok(walk.reached),
         ControlFlow::Break(refused) => Err(refused),
@@ -86,8 +111,8 @@ fn is_operator(token: &Token) -> bool {
 }
 
 /// Walks the tree of a statement, and takes note of names on the way.
-#[derive(Default)]
 struct Walk {
+    backend: DbBackend,
     reached: Reached,
     /// The names of common table expressions, by query, from the outermost to where the walk is.
     expressions: Vec<BTreeSet<String>>,
@@ -96,10 +121,42 @@ struct Walk {
 }
 
 impl Walk {
-    fn relation(&mut self, name: &str) {
-        let name = name.to_lowercase();
-        if !self.expressions.iter().any(|names| names.contains(&name)) {
-            self.reached.relations.insert(name);
+    fn of(backend: DbBackend) -> Self {
+        Self { backend, reached: Reached::default(), expressions: Vec::new(), function: false }
+    }
+
+    /// A name where rows are read: a common table expression that is seen from here, or a relation.
+    fn read(&mut self, name: &ObjectName) {
+        let is_expression = match name.0.as_slice() {
+            [ObjectNamePart::Identifier(only)] => {
+                let name = self.folded(only);
+                self.expressions.iter().any(|names| names.contains(&name))
+            }
+            _ => false,
+        };
+        if !is_expression {
+            self.relation(name);
+        }
+    }
+
+    /// The name of a relation, which no expression hides: it is written to, or has its schema before it.
+    fn relation(&mut self, name: &ObjectName) {
+        let name = match parts(name).as_deref() {
+            Some([relation]) => (*relation).to_owned(),
+            // The schema of a PostgreSQL server's tables is not known here.
+            Some([schema, relation]) if self.backend == DbBackend::Sqlite && schema.eq_ignore_ascii_case("main") => {
+                (*relation).to_owned()
+            }
+            _ => name.to_string(),
+        };
+        self.reached.relations.insert(name.to_ascii_lowercase());
+    }
+
+    /// An identifier as the database compares it.
+    fn folded(&self, identifier: &Ident) -> String {
+        match (self.backend, identifier.quote_style) {
+            (DbBackend::Postgres, Some(_)) => identifier.value.clone(),
+            _ => identifier.value.to_ascii_lowercase(),
         }
     }
 }
@@ -109,10 +166,24 @@ impl VisitorMut for Walk {
 
     fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<String> {
         match statement {
-            Statement::Query(_) => {}
-            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => self.reached.writes = true,
+            Statement::Query(_) => return ControlFlow::Continue(()),
+            Statement::Insert(insert) => {
+                if let TableObject::TableName(name) = &insert.table {
+                    self.relation(name);
+                }
+                keeps_the_transaction(insert.or.as_ref())?;
+            }
+            Statement::Update(update) => {
+                self.written(std::slice::from_ref(&update.table));
+                keeps_the_transaction(update.or.as_ref())?;
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+                self.written(tables);
+            }
             other => return ControlFlow::Break(not_of_rows(other)),
         }
+        self.reached.writes = true;
         ControlFlow::Continue(())
     }
 
@@ -121,7 +192,7 @@ impl VisitorMut for Walk {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
         self.expressions.push(BTreeSet::new());
         if let Some(with) = query.with.take() {
-            let names = with.cte_tables.iter().map(|expression| expression.alias.name.value.to_lowercase());
+            let names = with.cte_tables.iter().map(|expression| self.folded(&expression.alias.name));
             let names: Vec<String> = names.collect();
             if with.recursive {
                 self.see(names.iter().cloned());
@@ -143,9 +214,9 @@ impl VisitorMut for Walk {
         match factor {
             TableFactor::Table { name, args: Some(_), .. } => {
                 self.function = true;
-                check_function(name)
+                check_table_function(name)
             }
-            TableFactor::Function { name, .. } => check_function(name),
+            TableFactor::Function { name, .. } => check_table_function(name),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -154,13 +225,7 @@ impl VisitorMut for Walk {
         if std::mem::take(&mut self.function) {
             return ControlFlow::Continue(());
         }
-        match parts(name).as_deref() {
-            Some([relation]) => self.relation(relation),
-            Some([schema, relation]) if ["public", "main"].contains(&schema.to_lowercase().as_str()) => {
-                self.relation(relation);
-            }
-            _ => self.relation(&name.to_string()),
-        }
+        self.read(name);
         ControlFlow::Continue(())
     }
 
@@ -179,13 +244,22 @@ impl Walk {
         }
     }
 
+    /// The tables that rows are changed in.
+    fn written(&mut self, tables: &[TableWithJoins]) {
+        for table in tables {
+            if let TableFactor::Table { name, args: None, .. } = &table.relation {
+                self.relation(name);
+            }
+        }
+    }
+
     /// What the walk itself does not show: `TABLE x`, and `SELECT … INTO x`, which makes a table.
     fn tables_of(&mut self, body: &SetExpr) -> ControlFlow<String> {
         match body {
             SetExpr::Table(table) => {
-                let parts = [&table.schema_name, &table.table_name];
-                let name = parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(".");
-                self.relation(&name);
+                let parts =
+                    [&table.schema_name, &table.table_name].into_iter().flatten().map(|part| Ident::new(part.as_str()));
+                self.relation(&ObjectName::from(parts.collect::<Vec<_>>()));
                 ControlFlow::Continue(())
             }
             SetExpr::Select(select) if select.into.is_some() => {
@@ -212,7 +286,7 @@ fn parts(name: &ObjectName) -> Option<Vec<&str>> {
 }
 
 fn check_function(name: &ObjectName) -> ControlFlow<String> {
-    let plain = parts(name).and_then(|parts| parts.last().map(|part| part.to_lowercase())).unwrap_or_default();
+    let plain = parts(name).and_then(|parts| parts.last().map(|part| part.to_ascii_lowercase())).unwrap_or_default();
     let reaches = FUNCTIONS.iter().any(|function| plain == *function || plain.starts_with(&format!("{function}_and_")))
         || FUNCTIONS.iter().any(|function| plain == format!("{function}schema"))
         || FUNCTION_PREFIXES.iter().any(|prefix| plain.starts_with(prefix));
@@ -220,6 +294,22 @@ fn check_function(name: &ObjectName) -> ControlFlow<String> {
         return ControlFlow::Break(format!("calls `{plain}`, which reaches beyond its tables"));
     }
     ControlFlow::Continue(())
+}
+
+fn check_table_function(name: &ObjectName) -> ControlFlow<String> {
+    let plain = parts(name).and_then(|parts| parts.last().map(|part| part.to_ascii_lowercase())).unwrap_or_default();
+    if TABLE_FUNCTIONS.contains(&plain.as_str()) {
+        return ControlFlow::Continue(());
+    }
+    ControlFlow::Break(format!("reads from `{plain}(…)`, which may reach beyond its tables"))
+}
+
+/// `INSERT OR ROLLBACK` ends the transaction, which is the core's.
+fn keeps_the_transaction(or: Option<&SqliteOnConflict>) -> ControlFlow<String> {
+    match or {
+        Some(SqliteOnConflict::Rollback) => ControlFlow::Break("ends the transaction (`OR ROLLBACK`)".to_owned()),
+        _ => ControlFlow::Continue(()),
+    }
 }
 
 fn not_of_rows(statement: &Statement) -> String {
