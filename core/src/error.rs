@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     #[error("{}", vetoes_text(.0))]
     Vetoed(Vec<Veto>),
     /// An extension failed, and the operator did not choose to go on without it.
-    #[error("extension `{extension}` {} in {method}", fault.public())]
+    #[error("extension `{extension}` {}", fault.public(method))]
     Faulted { extension: String, method: &'static str, fault: Fault },
     /// A pipeline failed; nothing was sent, and nothing changed.
     #[error("{detail}")]

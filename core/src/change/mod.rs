@@ -143,7 +143,7 @@ impl ChangeTx {
     /// Leaves a notification in place of what the hook would have done.
     async fn go_on_without(&mut self, loaded: &Arc<Loaded>, hook: HookCall<'_>, fault: &Fault) -> Outcome<()> {
         let (cluster, node) = hook.subject();
-        let reason = format!("{} {}; the change went on without it", hook.method(), fault.public());
+        let reason = format!("it {}; the change went on without it", fault.public(hook.method()));
         let notification = NewNotification {
             topic: Topic::Warning,
             message: format!("extension `{}`: {reason}", loaded.metadata.name),

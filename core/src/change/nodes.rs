@@ -379,7 +379,8 @@ fn hardware(node: &Node) -> String {
         found.and_then(Value::as_f64).unwrap_or_default()
     };
     let disks = node.meta.get("disks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let bytes: f64 = disks.iter().filter_map(|disk| disk.get("size")?.as_f64()).sum();
+    // Without a disk the sum of floating point numbers would be a negative zero, and be shown like that.
+    let bytes = disks.iter().filter_map(|disk| disk.get("size")?.as_f64()).fold(0.0, |sum, size| sum + size);
     format!(
         "{} CPUs / {:.1} GB RAM / {:.3} TB HDD",
         number(&["cpu", "total"]),

@@ -49,14 +49,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// What anybody may read: an extension's own words only where it chose them for callers.
-    pub(crate) fn public(&self) -> String {
+    /// What anybody may read of a fault in `place`: an extension's own words only where it chose them for callers.
+    pub(crate) fn public(&self, place: &str) -> String {
         match self {
-            Self::Refused(reason) => reason.clone(),
-            Self::Failed(error) if !matches!(error.kind(), Kind::Failed(_)) => error.to_string(),
-            Self::Failed(_) => "failed; the server's log tells why".to_owned(),
-            Self::Panicked(_) => "panicked; the server's log tells where".to_owned(),
-            Self::TimedOut(limit) => format!("took longer than {} ms", limit.as_millis()),
+            Self::Refused(reason) => format!("refused in {place}: {reason}"),
+            Self::Failed(error) if !matches!(error.kind(), Kind::Failed(_)) => format!("failed in {place}: {error}"),
+            Self::Failed(_) => format!("failed in {place}; the server's log tells why"),
+            Self::Panicked(_) => format!("panicked in {place}; the server's log tells where"),
+            Self::TimedOut(limit) => format!("took longer than {} ms in {place}", limit.as_millis()),
         }
     }
 }

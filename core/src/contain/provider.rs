@@ -8,7 +8,7 @@ impl<T: ?Sized> Provider<'_, T> {
     /// Calls it, as in `racks.call(|racks, cx| racks.of_node(cx, node)).await?`.
     ///
     /// It works with its own settings on its own tables, in the transaction or the snapshot of the caller: what it writes
-    /// commits or rolls back with that.
+    /// commits or rolls back with that, and is rolled back when the call fails.
     ///
     /// # Errors
     /// What it answers that is meant for callers, as it is. Anything else, a panic and a time-out become a failure of the
@@ -19,7 +19,10 @@ impl<T: ?Sized> Provider<'_, T> {
     {
         let own = self.cx.scope.own();
         let contained = Call { extension: own.metadata.name, method: std::any::type_name::<T>(), limit: own.limit };
+        // Half of what it wrote must not stay with a caller that goes on without it.
+        self.cx.db.begin_part().await?;
         let outcome = contain(contained, || call(&self.provider, &self.cx)).await;
+        self.cx.db.end_part(outcome.is_ok()).await?;
         outcome.map_err(|fault| match fault {
             Fault::Refused(reason) => veto(reason),
             Fault::Failed(error) if !matches!(error.kind(), Kind::Failed(_)) => error,

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Instant};
 
 /// The stage that failed, and how.
 #[derive(Debug, thiserror::Error)]
-#[error("pipeline {pipeline} of extension `{extension}` {} in {method}", fault.public())]
+#[error("pipeline {pipeline} of extension `{extension}` {}", fault.public(method))]
 pub(super) struct StageFault {
     pub(super) extension: &'static str,
     pub(super) pipeline: &'static str,

@@ -62,6 +62,25 @@ impl Db {
         &self.connection
     }
 
+    /// Begins a part of the transaction that can be rolled back by itself, where this handle writes at all.
+    pub(crate) async fn begin_part(&self) -> Result<(), DbErr> {
+        match self.access {
+            Access::Read => Ok(()),
+            Access::Write => self.connection.execute_unprepared("SAVEPOINT rivetgun_part").await.map(drop),
+        }
+    }
+
+    /// Ends the part that was begun last.
+    pub(crate) async fn end_part(&self, keep: bool) -> Result<(), DbErr> {
+        if self.access == Access::Read {
+            return Ok(());
+        }
+        if !keep {
+            self.connection.execute_unprepared("ROLLBACK TO SAVEPOINT rivetgun_part").await?;
+        }
+        self.connection.execute_unprepared("RELEASE SAVEPOINT rivetgun_part").await.map(drop)
+    }
+
     /// Keeps what was written: releases a savepoint, commits a transaction.
     pub(crate) async fn keep(self) -> Result<(), DbErr> {
         match self.into_connection()? {

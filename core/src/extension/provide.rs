@@ -11,12 +11,13 @@
 //!     async fn of_node(&self, cx: &CallContext, node: &Node) -> Result<String>;
 //! }
 //!
-//! struct FromLabels;
+//! /// `r7-ada` stands in rack `r7`.
+//! struct FromNames;
 //!
 //! #[async_trait]
-//! impl Racks for FromLabels {
+//! impl Racks for FromNames {
 //!     async fn of_node(&self, _cx: &CallContext, node: &Node) -> Result<String> {
-//!         Ok(node.labels.get("rack").and_then(|rack| rack.as_str()).unwrap_or("none").to_owned())
+//!         Ok(node.name.split_once('-').map_or("none", |(rack, _)| rack).to_owned())
 //!     }
 //! }
 //!
@@ -26,7 +27,7 @@
 //! #[extension(name = "rack_keeper", version = "1.0.0", description = "Knows racks")]
 //! impl Extension for RackKeeper {
 //!     fn provides(&self) -> Provides {
-//!         Provides::new().with::<dyn Racks>(Arc::new(FromLabels))
+//!         Provides::new().with::<dyn Racks>(Arc::new(FromNames))
 //!     }
 //! }
 //!
@@ -95,7 +96,7 @@ impl Provides {
         Self::default()
     }
 
-    /// Provides the trait `T`, as in `.with::<dyn Racks>(Arc::new(FromLabels))`.
+    /// Provides the trait `T`, as in `.with::<dyn Racks>(Arc::new(FromNames))`.
     #[must_use]
     pub fn with<T: ?Sized + Send + Sync + 'static>(mut self, provider: Arc<T>) -> Self {
         self.0.push(Provided { called: Called::of::<T>(), provider: Arc::new(provider) });
@@ -143,7 +144,11 @@ impl Scope {
         let called = Called::of::<T>();
         let place = self.own().calls.get(&called.id).copied();
         let place = place.ok_or_else(|| {
-            Error::failed(format!("`{}` is called without being declared in `calls()`", called.name()))
+            let name = called.name();
+            Error::failed(format!(
+                "`{name}` is called without being declared: write `fn calls(&self) -> Calls {{ Calls::new().to::<dyn {name}>() }}` \
+                 into the `impl Extension`"
+            ))
         })?;
         self.provider_at(place, db)
     }

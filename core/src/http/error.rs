@@ -114,7 +114,7 @@ impl Problem {
 
     /// The problem of a fault of an extension.
     pub(super) fn of_fault(extension: &str, fault: &Fault) -> Self {
-        let detail = format!("extension `{extension}` {}", fault.public());
+        let detail = format!("extension `{extension}` {}", fault.public("a handler of its URLs"));
         Self::of(status_of(fault), detail, extension)
     }
 
@@ -235,7 +235,12 @@ impl IntoResponse for Error {
             Kind::NotFound(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
             Kind::Invalid(detail) => Problem::bad_request(detail),
             Kind::Failed(error) => match error.downcast::<DbErr>() {
-                Ok(error) => Problem::from(*error),
+                // What the fence says is no failure of the database.
+                Ok(error) if !matches!(*error, DbErr::Custom(_)) => Problem::from(*error),
+                Ok(error) => {
+                    tracing::error!(error = chain(&*error), "the handler of an extension failed");
+                    Problem::internal()
+                }
                 Err(error) => {
                     tracing::error!(error = chain(&*error), "the handler of an extension failed");
                     Problem::internal()

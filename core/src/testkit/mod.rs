@@ -34,6 +34,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{ffi::OsString, future::Future, io::Write, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tempfile::TempDir;
+use tracing_subscriber::EnvFilter;
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,6 +67,15 @@ fn on_both_with<F: Future<Output = ()>>(settings: &str, clock: &Clock, test: imp
         Ok(url) => on(Some(url), settings, clock, &test),
         Err(reason) => skip("PostgreSQL", &reason),
     }
+}
+
+/// The server's warnings and errors go where the test's own output goes: beside a failure, and nowhere else.
+/// `RIVETGUN_LOG` chooses others.
+fn show_log() {
+    let filter = EnvFilter::try_from_env("RIVETGUN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().with_ansi(false).with_target(false);
+    // The second server of a test binary has the log of the first.
+    drop(log.log_internal_errors(false).try_init());
 }
 
 /// Runs a command of the command line in the process of the test, with the extensions that are linked into it. The first
@@ -141,6 +151,7 @@ impl TestServer {
     }
 
     async fn boot(database_url: Option<String>, settings: &str, clock: Clock) -> Self {
+        show_log();
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let mut settings =
             Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));

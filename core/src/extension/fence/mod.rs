@@ -19,6 +19,8 @@ catalogue! {
 
 /// How many texts are remembered for each extension; an extension that makes up new ones all the time has each parsed.
 const REMEMBERED: usize = 1_000;
+/// So many characters of a statement are told of.
+const SHOWN: usize = 300;
 /// Longer texts are not remembered.
 const LONGEST: usize = 16 * 1024;
 
@@ -60,7 +62,8 @@ impl Fence {
             }
             (Ok(_), _) => return Ok(()),
         };
-        Err(DbErr::Custom(format!("{}: a statement of extension `{}` {offence}: {sql}", RG0301.code, self.extension)))
+        let shown: String = sql.chars().take(SHOWN).collect();
+        Err(DbErr::Custom(format!("{}: a statement of extension `{}` {offence}: {shown}", RG0301.code, self.extension)))
     }
 
     fn judge(&self, backend: DbBackend, sql: &str) -> Verdict {
@@ -75,6 +78,9 @@ impl Fence {
     }
 
     fn offence(&self, relation: &str) -> Option<String> {
+        if relation.strip_suffix("_migrations") == Some(self.extension) {
+            return Some(format!("names `{relation}`, the history of its migrations, which is the server's"));
+        }
         match self.owners.of(relation) {
             Owner::Extension(owner) if owner == self.extension => None,
             Owner::Extension(owner) => Some(format!(

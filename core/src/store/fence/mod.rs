@@ -130,12 +130,21 @@ impl<'a> Fence<'a> {
         } else {
             let rows = sqlite::rows(tx).await?;
             offences.extend(rows.iter().filter(|count| !count.is_zero()).map(|count| self.rows_of(count)));
-            let changed = after.objects.iter().filter(|(key, object)| self.before.objects.get(*key) != Some(*object));
-            let texts = changed.filter(|(_, object)| matches!(object.kind.as_str(), "view" | "trigger"));
-            let names: BTreeSet<&str> = texts.map(|(_, object)| object.name.as_str()).collect();
-            if !names.is_empty() {
-                after.references.extend(sqlite::reached(tx, &names, |table| !self.is_own(table)).await?);
+            for table in sqlite::unwatched(tx).await? {
+                offences.insert(Offence::foreign(Event::Dropped, "table", &table, self.owners.of(&table)));
             }
+            let is_new = |(key, object): &(&String, &Object)| self.before.objects.get(*key) != Some(*object);
+            let changed: Vec<&Object> = after.objects.iter().filter(is_new).map(|(_, object)| object).collect();
+            for object in changed.iter().filter(|object| sqlite::mentions(&object.digest, "ROLLBACK")) {
+                offences.insert(Offence::rolling_back(&object.kind, &object.name));
+            }
+            let texts = changed.iter().filter(|object| matches!(object.kind.as_str(), "view" | "trigger"));
+            let names: BTreeSet<&str> = texts.map(|object| object.name.as_str()).collect();
+            let mut references = sqlite::mentioned(tx, &changed, |name| !self.is_own(name)).await?;
+            if !names.is_empty() {
+                references.extend(sqlite::reached(tx, &names, |table| !self.is_own(table)).await?);
+            }
+            after.references.extend(references);
         }
         self.compare_references(&after, &mut offences);
         Ok(offences)
@@ -229,9 +238,8 @@ impl<'a> Fence<'a> {
                 Offence::foreign(event, kind, name, owner)
             });
         }
-        // A rule or a statistics object has no name but on its table.
-        let named_by_table = matches!(kind.as_str(), "rule");
-        (!named_by_table && !self.is_own(name)).then(|| match self.owners.of(name) {
+        // A rule has no name but on its table.
+        (kind != "rule" && !self.is_own(name)).then(|| match self.owners.of(name) {
             Owner::Nobody => Offence::misnamed(kind, name, Some(table), self.extension),
             owner => Offence::foreign(event, kind, name, owner),
         })

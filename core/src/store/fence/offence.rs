@@ -40,6 +40,13 @@ impl Offence {
         Self(format!("may not make {kind} `{name}`: what its text would reach cannot be checked; write it in Rust"))
     }
 
+    /// Something ends the transaction of whoever meets it.
+    pub(super) fn rolling_back(kind: &str, name: &str) -> Self {
+        Self(format!(
+            "may not make {kind} `{name}` with `ROLLBACK` in it: transactions are the server's; `ABORT` refuses as well"
+        ))
+    }
+
     /// A part of an own table, or something that stands for itself, has a name without the prefix.
     pub(super) fn misnamed(kind: &str, name: &str, table: Option<&str>, extension: &str) -> Self {
         let place = table.map(|table| format!(" of table `{table}`")).unwrap_or_default();

@@ -71,7 +71,7 @@ WHERE schema NOT LIKE 'pg\_%' AND schema <> 'information_schema' AND NOT EXISTS 
     SELECT 1 FROM pg_depend d WHERE d.classid = object.class AND d.objid = object.oid AND d.deptype = 'e')";
 
 /// What never is one extension's: it holds for the whole database. The place stands for what a catalogue calls it.
-const SHARED: [(&str, &str); 18] = [
+const SHARED: [(&str, &str); 20] = [
     ("pg_namespace", "schema"),
     ("pg_extension", "extension of the database"),
     ("pg_event_trigger", "event trigger"),
@@ -87,6 +87,8 @@ const SHARED: [(&str, &str); 18] = [
     ("pg_conversion", "conversion"),
     ("pg_ts_config", "text search configuration"),
     ("pg_ts_dict", "text search dictionary"),
+    ("pg_ts_parser", "text search parser"),
+    ("pg_ts_template", "text search template"),
     ("pg_default_acl", "default privileges"),
     ("pg_am", "access method"),
     ("pg_largeobject_metadata", "large object"),
@@ -96,7 +98,8 @@ const SHARED: [(&str, &str); 18] = [
 const SETTINGS: &str = "
 SELECT 'setting of the database' || setrole::text AS key, 'setting of the database' AS kind, setconfig::text AS name,
     setconfig::text AS digest
-FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+FROM pg_db_role_setting
+WHERE setdatabase = 0 OR setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL SELECT 'setting ' || name, 'setting', name, setting
 FROM pg_settings WHERE name IN ('search_path', 'track_counts', 'session_replication_role', 'row_security')
 UNION ALL SELECT 'setting role', 'setting', 'role', current_user::text";
@@ -237,9 +240,11 @@ pub(super) async fn catalogue(tx: &DatabaseTransaction, home: &str) -> Result<Ca
 
 fn shared() -> String {
     let part = |(catalogue, kind): &(&str, &str)| {
+        // The one class of objects whose catalogue is not called like it.
+        let class = if *catalogue == "pg_largeobject_metadata" { "pg_largeobject" } else { catalogue };
         format!(
             "SELECT '{catalogue}' || t.oid::text AS key, '{kind}' AS kind,
-                coalesce((pg_identify_object('{catalogue}'::regclass, t.oid, 0)).identity, '') AS name,
+                coalesce((pg_identify_object('{class}'::regclass, t.oid, 0)).identity, '') AS name,
                 encode(sha256(convert_to(t::text, 'UTF8')), 'hex') AS digest
             FROM {catalogue} t WHERE NOT EXISTS (SELECT 1 FROM pg_depend d
                 WHERE d.classid = '{catalogue}'::regclass AND d.objid = t.oid AND d.deptype = 'e')

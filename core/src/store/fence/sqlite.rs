@@ -125,6 +125,49 @@ pub(super) async fn rows(tx: &DatabaseTransaction) -> Result<Vec<RowCount>, DbEr
     query(tx, "SELECT name, inserted, updated, deleted FROM temp.rivetgun_rows").await?.into_iter().map(count).collect()
 }
 
+/// The tables of others whose watch is gone: they were dropped, whatever has their names now.
+pub(super) async fn unwatched(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    const UNWATCHED: &str = "SELECT name FROM temp.rivetgun_rows r WHERE
+        (SELECT count(*) FROM temp.sqlite_schema t WHERE t.type = 'trigger' AND t.tbl_name = r.name COLLATE NOCASE) < 3";
+    query(tx, UNWATCHED).await?.into_iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// Whether a text has this word, as a name or within quotes.
+pub(super) fn mentions(text: &str, word: &str) -> bool {
+    let is_inside = |c: char| c.is_alphanumeric() || c == '_';
+    text.split(|c| !is_inside(c)).any(|found| found.eq_ignore_ascii_case(word))
+}
+
+/// What views and virtual tables of others these objects mention: SQLite can be asked of tables only.
+pub(super) async fn mentioned(
+    tx: &DatabaseTransaction,
+    objects: &[&Object],
+    is_foreign: impl Fn(&str) -> bool,
+) -> Result<Vec<Reference>, DbErr> {
+    const OTHERS: &str =
+        "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let mut found = Vec::new();
+    for row in query(tx, OTHERS).await? {
+        let (name, kind): (String, String) = (row.try_get("", "name")?, row.try_get("", "type")?);
+        if !is_foreign(&name) {
+            continue;
+        }
+        // A virtual table may have its rows elsewhere, and tells so in its arguments.
+        let by_text =
+            |object: &&&Object| kind != "table" || object.digest.to_ascii_uppercase().starts_with("CREATE VIRTUAL");
+        for object in objects.iter().filter(by_text).filter(|object| mentions(&object.digest, &name)) {
+            found.push(Reference {
+                kind: object.kind.clone(),
+                table: object.table.clone(),
+                name: object.name.clone(),
+                to_kind: kind.clone(),
+                to: name.clone(),
+            });
+        }
+    }
+    Ok(found)
+}
+
 /// The tables of others that these views and triggers reach.
 pub(super) async fn reached(
     tx: &DatabaseTransaction,
@@ -152,8 +195,12 @@ pub(super) async fn reached(
             Err(error) => Err(error),
         };
         tx.execute_unprepared("ROLLBACK TO rivetgun_reached; RELEASE rivetgun_reached").await?;
-        let after = after?;
-        for (kind, root, name, _) in before.difference(&after).filter(|(_, _, name, _)| names.contains(name.as_str())) {
+        // Where a view of anybody is broken SQLite renames nothing; then the texts are looked through.
+        let reaches = |text: &&(String, String, String, String)| match &after {
+            Ok(after) => !after.contains(*text),
+            Err(_) => mentions(&text.3, &table),
+        };
+        for (kind, root, name, _) in before.iter().filter(reaches).filter(|text| names.contains(text.2.as_str())) {
             found.push(Reference {
                 kind: kind.clone(),
                 // A trigger stands on its table, and reaches that without harm.

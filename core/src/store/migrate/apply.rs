@@ -1,9 +1,9 @@
 //! Runs migrations of one owner, up or down, in one transaction: the lock, the fence, the checksums.
 
-use super::{CORE, Direction, Ledger, MigrationError, Migrator, Mode, lock};
+use super::{CORE, Direction, Ledger, MigrationError, Migrator, Mode, lock, tables};
 use crate::{
     error::panic_text,
-    store::{Owners, Store, WriteTx, fence::Fence},
+    store::{Owner, Owners, Store, WriteTx, fence::Fence},
 };
 use futures_util::FutureExt;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -65,6 +65,15 @@ impl Store {
         if names.is_empty() {
             tx.rollback().await?;
             return Ok(names);
+        }
+        if migrator.owner != CORE && !ledger.knows(&migrator.owner) {
+            let taken = tables(&*tx).await?.into_iter();
+            let taken: Vec<String> =
+                taken.filter(|table| owners.of(table) == Owner::Extension(&migrator.owner)).collect();
+            if !taken.is_empty() {
+                tx.rollback().await?;
+                return Err(MigrationError::Taken { owner: migrator.owner.clone(), tables: taken });
+            }
         }
         let fence = match migrator.owner.as_str() {
             CORE => None,

@@ -88,6 +88,11 @@ impl Ledger {
         self.applied.keys().filter(|owner| !extensions.contains(owner.as_str())).cloned().collect()
     }
 
+    /// Whether an owner has a history, be it an empty one.
+    pub(crate) fn knows(&self, owner: &str) -> bool {
+        self.applied.contains_key(owner)
+    }
+
     pub(crate) fn has(&self, owner: &str, migration: &str) -> bool {
         self.applied.get(owner).is_some_and(|applied| applied.contains_key(migration))
     }

@@ -64,6 +64,12 @@ pub(crate) enum MigrationError {
     )]
     Fence { owner: String, offences: BTreeSet<Offence> },
     #[error(
+        "`{owner}` is new to this database, and tables whose names begin with `{owner}_` are there already ({}); rename the \
+         extension, or those tables",
+        tables.join(", ")
+    )]
+    Taken { owner: String, tables: Vec<String> },
+    #[error(
         "the database has migrations of `{owner}` that this build lacks; run the version that applied them, or a newer \
          one: {}",
         names.join(", ")

@@ -48,6 +48,33 @@ const MISBEHAVIOUR: &[Case] = &[
     ),
     (&[Postgres], &["CREATE MATERIALIZED VIEW foo AS SELECT 1 AS one"], &["materialized view `foo` does not begin"]),
     (&[Postgres], &[OWN, "CREATE STATISTICS foo ON node_id, text FROM volume_rows"], &["statistics object `foo`"]),
+    // What ends transactions when it is met.
+    (
+        &[Sqlite],
+        &["CREATE TABLE volume_rows (id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK)"],
+        &["table `volume_rows` with `ROLLBACK`"],
+    ),
+    (
+        &[Sqlite],
+        &[OWN, "CREATE TRIGGER volume_t AFTER INSERT ON volume_rows BEGIN SELECT RAISE(ROLLBACK, 'no'); END"],
+        &["trigger `volume_t` with `ROLLBACK`"],
+    ),
+    // What is another's, by way of a view or of a table made anew.
+    (
+        BOTH,
+        &["CREATE VIEW volume_view AS SELECT * FROM other_view"],
+        &["view `volume_view` may not refer to view `other_view`, which belongs to `other`"],
+    ),
+    (
+        &[Sqlite],
+        &["CREATE VIRTUAL TABLE volume_text USING fts5(text, content='other_rows', content_rowid='id')"],
+        &["`volume_text` may not refer to table `other_rows`, which belongs to `other`"],
+    ),
+    (
+        &[Sqlite],
+        &["DROP TABLE other_rows", "CREATE TABLE other_rows (id INTEGER PRIMARY KEY, text TEXT)"],
+        &["may not drop table `other_rows`, which belongs to `other`"],
+    ),
     // Tables of others, changed and dropped.
     (BOTH, &["DROP TABLE notifications"], &["may not drop table `notifications`, which belongs to the core"]),
     (BOTH, &["DROP TABLE other_rows"], &["may not drop table `other_rows`, which belongs to `other`"]),

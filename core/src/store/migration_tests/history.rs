@@ -382,3 +382,44 @@ fn the_checksum_of_a_migration_stays_what_it_is() {
         store.close().await.expect("it closes");
     });
 }
+
+#[test]
+fn a_name_that_comes_later_does_not_take_over_what_is_there() {
+    on_both_stores(async |store| {
+        prepare(&store).await;
+        up(&store, &volume(&["CREATE TABLE volume_extra_rows (id INTEGER)"])).await.expect("the first");
+        let extra = extension("volume_extra", vec![Raw::new("m1", &["DROP TABLE volume_extra_rows"])]);
+        let owners = store.ledger().await.expect("the ledger").owners(["volume", "volume_extra"]);
+        let error = store.migrate(&extra, &owners, Work::Up, Mode::Keep).await.expect_err("it is another's");
+        assert!(
+            told(&error).contains("`volume_extra` is new") && told(&error).contains("(volume_extra_rows)"),
+            "{error}"
+        );
+        assert!(lines(&store, "SELECT id AS line FROM volume_extra_rows").await.is_empty(), "it is still there");
+        store.close().await.expect("it closes");
+    });
+}
+
+#[test]
+fn objects_of_every_kind_that_nobody_here_made_disturb_nobody() {
+    on_both_stores(async |store| {
+        if store.dialect() == DbBackend::Postgres {
+            for sql in
+                ["SELECT lo_create(0)", "CREATE TEXT SEARCH CONFIGURATION stray (COPY = simple)", "CREATE SCHEMA stray"]
+            {
+                store.reader().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        } else {
+            for sql in
+                ["CREATE TABLE stray (id INTEGER)", "CREATE VIEW broken AS SELECT * FROM stray", "DROP TABLE stray"]
+            {
+                store.reader().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        }
+        prepare(&store).await;
+        let honest =
+            volume(&["CREATE TABLE volume_rows (id INTEGER)", "CREATE VIEW volume_v AS SELECT * FROM volume_rows"]);
+        up(&store, &honest).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+        store.close().await.expect("it closes");
+    });
+}

@@ -87,7 +87,13 @@ async fn prepare(store: &Store) {
     up(store, &core()).await.expect("the core");
     let other = extension(
         "other",
-        vec![Raw::new("m1_other", &["CREATE TABLE other_rows (id INTEGER PRIMARY KEY, text TEXT)"])],
+        vec![Raw::new(
+            "m1_other",
+            &[
+                "CREATE TABLE other_rows (id INTEGER PRIMARY KEY, text TEXT)",
+                "CREATE VIEW other_view AS SELECT 1 AS id",
+            ],
+        )],
     );
     up(store, &other).await.expect("another extension");
     for sql in [

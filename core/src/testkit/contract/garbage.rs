@@ -11,6 +11,7 @@ use axum::{
     http::{Method, header},
 };
 use regex::Regex;
+use std::collections::BTreeMap;
 
 check!(URLS = "its URLs answer garbage with a 4xx problem", called);
 
@@ -28,6 +29,7 @@ const BODIES: [(&str, &[u8]); 7] = [
 ];
 
 async fn called(subject: &Subject) {
+    let mut found = BTreeMap::new();
     for path in paths(subject) {
         for query in QUERIES {
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -39,20 +41,31 @@ async fn called(subject: &Subject) {
                         .header(header::CONTENT_TYPE, content_type)
                         .body(Body::from(body))
                         .unwrap_or_else(|error| panic!("{uri} is no URI: {error}"));
-                    look_at(subject, &subject.server.send(sent).await, body);
+                    if let Some(finding) = look_at(&subject.server.send(sent).await, body) {
+                        found.entry((path.clone(), method.to_string())).or_insert_with(Vec::new).push(finding);
+                    }
                 }
             }
         }
     }
+    for findings in found.into_values() {
+        let more = match findings.len() - 1 {
+            0 => String::new(),
+            more => format!(", and so were {more} more"),
+        };
+        subject.find(format!("{}{more}", findings[0]));
+    }
 }
 
-fn look_at(subject: &Subject, answer: &Answer, body: &[u8]) {
+/// What is wrong with an answer. That something else is out of reach (503) may be told.
+fn look_at(answer: &Answer, body: &[u8]) -> Option<String> {
     let (status, body) = (answer.status(), String::from_utf8_lossy(body));
-    if status >= 500 {
-        subject.find(format!("{} with the body `{body}` was answered with {status}", answer.request()));
-    } else if status >= 400 && answer.header("content-type") != Some("application/problem+json") {
-        subject.find(format!("{} was answered with {status}, and not as a problem", answer.request()));
+    if status >= 500 && status != 503 {
+        return Some(format!("{} with the body `{body}` was answered with {status}", answer.request()));
     }
+    let is_problem = answer.header("content-type") == Some("application/problem+json");
+    (status >= 400 && !is_problem)
+        .then(|| format!("{} was answered with {status}, and not as a problem", answer.request()))
 }
 
 /// Paths that the patterns match, with all kinds of things in place of their groups.

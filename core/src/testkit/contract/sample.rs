@@ -19,9 +19,20 @@ pub(super) fn foreign() -> Value {
 }
 
 impl Sample {
-    /// A cluster with three nodes, for which the extension is not enabled. `None` where the extension refuses them, which
-    /// is its right.
+    /// A cluster with three nodes, for which the extension is not enabled. That the extension refuses them is its right,
+    /// and a finding: nothing could be checked then.
     pub(super) async fn make(subject: &Subject) -> Option<Self> {
+        let sample = Self::try_make(subject).await;
+        if sample.is_none() {
+            subject.find(
+                "it refuses the suite's cluster or nodes, so that nothing can be checked: give it what it wants, with \
+                 `Contract::hardware`, `attributes` or `settings`",
+            );
+        }
+        sample
+    }
+
+    async fn try_make(subject: &Subject) -> Option<Self> {
         let server = &subject.server;
         let mut attributes = subject.attributes.clone();
         attributes.insert(FOREIGN.to_owned(), foreign());
@@ -66,7 +77,10 @@ pub(super) fn made(subject: &Subject, answer: &Answer) -> Option<Value> {
         status if status < 400 => Some(if answer.text().is_empty() { Value::Null } else { answer.json() }),
         409 => None,
         status => {
-            subject.find(format!("{} was answered with {status}: {}", answer.request(), answer.text().trim()));
+            // Without what differs each time, such as the id of the request.
+            let problem = answer.json();
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            subject.find(format!("{} was answered with {status}: {detail}", answer.request()));
             None
         }
     }
