@@ -1,7 +1,13 @@
 //! Calls between extensions: by a trait, to whom the caller requires, or to whom a node or its cluster has enabled.
 
-use crate::common::{assign, contains, enable, list, node_named};
-use rivetgun::{prelude::*, testkit::on_both_databases};
+use crate::{
+    common::{assign, contains, enable, list, node_named},
+    probe::{CreateRows, rows},
+};
+use rivetgun::{
+    prelude::{sea_orm::ConnectionTrait, *},
+    testkit::on_both_databases,
+};
 use std::sync::Arc;
 
 /// What the extensions of this module provide to each other.
@@ -19,9 +25,12 @@ impl Seats for Numbered {
             "panic" => panic!("the inner secret of the provider"),
             "veto" => Err(veto("all seats are taken")),
             "unknown" => Err(Error::not_found("no seat has that name")),
+            "half" => {
+                cx.db().execute_unprepared("INSERT INTO hall_rows (event, subject) VALUES ('a', 'b')").await?;
+                Err(Error::conflict("half of it is written"))
+            }
             "foreign" => {
                 // Its own tables, and not those of whoever calls.
-                use rivetgun::prelude::sea_orm::ConnectionTrait;
                 cx.db().execute_unprepared("SELECT * FROM caller_rows").await?;
                 Ok(String::new())
             }
@@ -35,9 +44,21 @@ struct Hall;
 
 #[extension(name = "hall", version = "1.5.0", description = "Has seats")]
 impl Extension for Hall {
+    fn urls(&self) -> Urls {
+        urls! { r"/hall/rows/?" => get(hall_rows) }
+    }
+
+    fn migrations(&self) -> Migrations {
+        Migrations::new().with(CreateRows("hall_rows"))
+    }
+
     fn provides(&self) -> Provides {
         Provides::new().with::<dyn Seats>(Arc::new(Numbered("hall")))
     }
+}
+
+async fn hall_rows(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
+    rows(&cx, "hall").await
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +89,8 @@ impl Extension for Usher {
 
     async fn on_node_create(&self, cx: &HookContext<'_>, node: &Node) -> Result<()> {
         let seats = cx.provider::<dyn Seats>()?;
-        seats.call(|seats, cx| seats.of_node(cx, node)).await.map(drop)
+        let seat = seats.call(|seats, cx| seats.of_node(cx, node)).await;
+        if node.name == "half" { Ok(()) } else { seat.map(drop) }
     }
 }
 
@@ -141,5 +163,13 @@ fn what_a_provider_does_wrong_is_attributed_to_it_and_contained() {
             assert!(!problem.to_string().contains("secret"), "{problem}");
         }
         assert_eq!(server.get("/nodes").await.expect(200), json!([]));
+    });
+}
+
+#[test]
+fn of_a_call_that_failed_nothing_stays_even_where_the_caller_goes_on() {
+    on_both_databases("", async |server| {
+        node_named(&server, 1, "half").await;
+        assert_eq!(server.get("/hall/rows").await.expect(200), json!([]));
     });
 }

@@ -28,7 +28,9 @@ pub(super) async fn explain(settings: Settings, arguments: ExplainArguments) -> 
         show(kind, &explanation)?;
     }
     if silent {
-        say("no pipeline changes anything; extensions are enabled with PUT /clusters/{id}/extensions")?;
+        say(
+            "no pipeline of an extension that is enabled and in this build changes anything; `PUT /clusters/{id}/extensions` enables",
+        )?;
     }
     Ok(())
 }

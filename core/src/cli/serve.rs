@@ -3,8 +3,10 @@
 use super::{CliError, output::say};
 use crate::{
     boot::{self, Linked, StateDir},
+    error::Refusal,
     server::Clock,
     settings::Settings,
+    store,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -34,7 +36,16 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
             "extension"
         );
     }
+    let missing = store::clusters::enabled_extensions(assembled.server.store.reader()).await;
+    for (cluster, names) in missing.map_err(Refusal::from)? {
+        for extension in assembled.server.registry.missing(&names) {
+            tracing::warn!(cluster, extension, "enabled for a cluster, and not in this build: work on it is refused");
+        }
+    }
     let address = listener.local_addr().map_err(boot::BootError::Serve)?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "there is no authentication yet: whoever reaches this address may do everything");
+    }
     tracing::info!(%address, database = assembled.server.store.backend(), "listening");
     say(format!("listening on http://{address}"))?;
     assembled.serve(listener, signals).await?;

@@ -3,7 +3,7 @@
 use super::{Connection, Db, DbTransaction, Described, Error, Prepared, Provider, Result, Scope};
 use crate::{
     model::{Cluster, Node, Object, Topic},
-    store::{self, NewNotification, Store},
+    store::{self, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ macro_rules! accessors_with_database {
         /// Nodes and clusters, as they are in the same transaction or snapshot.
         #[must_use]
         pub fn model(&self) -> Model<'_> {
-            Model { connection: self.db().core(), domain: &self.scope.domain }
+            Model::new(self.db().core(), &self.scope.domain)
         }
 
         /// What an extension that this one `requires` provides as `T`, which [`calls`](super::Extension::calls) declares.
@@ -181,7 +181,7 @@ impl ExtensionContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?, &self.scope))
+        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone()))
     }
 }
 
@@ -192,13 +192,26 @@ pub struct Model<'a> {
     domain: &'a str,
 }
 
-impl Model<'_> {
+impl<'a> Model<'a> {
+    pub(super) fn new(connection: &'a Connection, domain: &'a str) -> Self {
+        Self { connection, domain }
+    }
+
     /// The node with this id.
     ///
     /// # Errors
     /// What the database says.
     pub async fn node(&self, id: i64) -> Result<Option<Node>> {
         Ok(store::nodes::find(self.connection, self.domain, id).await?)
+    }
+
+    /// All nodes, in the order of their ids.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn nodes(&self) -> Result<Vec<Node>> {
+        let all = store::nodes::list(self.connection, self.domain, NodeFilter::default(), &Page::default()).await?;
+        Ok(all.items)
     }
 
     /// The nodes of a cluster, in the order of their ids.

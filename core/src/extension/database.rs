@@ -1,7 +1,7 @@
 //! The database as an extension reaches it.
 
 use super::{
-    Scope,
+    Model, Scope,
     fence::{Access, Fence},
 };
 use crate::store::WriteTx;
@@ -175,11 +175,20 @@ impl ConnectionTrait for Connection {
 
 /// A transaction that a URL handler began; without [`DbTransaction::commit`] nothing of it stays.
 #[derive(Debug)]
-pub struct DbTransaction(Db);
+pub struct DbTransaction {
+    db: Db,
+    scope: Scope,
+}
 
 impl DbTransaction {
-    pub(crate) fn new(transaction: WriteTx, scope: &Scope) -> Self {
-        Self(Db::new(Connection::Write(transaction), scope, Access::Write))
+    pub(crate) fn new(transaction: WriteTx, scope: Scope) -> Self {
+        Self { db: Db::new(Connection::Write(transaction), &scope, Access::Write), scope }
+    }
+
+    /// Nodes and clusters, as this transaction sees them.
+    #[must_use]
+    pub fn model(&self) -> Model<'_> {
+        Model::new(self.db.core(), &self.scope.domain)
     }
 
     /// Makes what was written stay.
@@ -187,7 +196,7 @@ impl DbTransaction {
     /// # Errors
     /// What the database says.
     pub async fn commit(self) -> super::Result<()> {
-        Ok(self.0.keep().await?)
+        Ok(self.db.keep().await?)
     }
 }
 
@@ -195,6 +204,6 @@ impl Deref for DbTransaction {
     type Target = Db;
 
     fn deref(&self) -> &Db {
-        &self.0
+        &self.db
     }
 }

@@ -14,7 +14,8 @@ use tower::{Layer, Service};
 /// What answers a URL, by method. [`get`], [`post`], [`put`], [`patch`] and [`delete`] begin it.
 ///
 /// Whoever calls needs a role: [`Role::Viewer`] to read (`GET`, and with it `HEAD`), [`Role::Operator`] for everything
-/// else. [`role`](Self::role) states another one for the method before it; what anybody may call has to say so.
+/// else. [`role`](Self::role) states another one for the method before it; what anybody may call has to say so. Roles are
+/// kept and listed; the server does not ask yet who a caller is.
 ///
 /// ```
 /// use rivetgun::prelude::*;

@@ -47,6 +47,9 @@ use std::future::Future;
 
 /// A part of the server that lives in a crate of its own.
 ///
+/// A hook is called for every node, group or cluster of the server, whether the extension is enabled for it or not, unless it
+/// says otherwise; [`Cluster::extensions`] tells. Stages of pipelines run where it is enabled.
+///
 /// The hooks (`on_*`) run inside the transaction of the change that they report: what they write through
 /// [`HookContext::db`] commits or rolls back with it, each extension in a savepoint of its own.
 /// `Err(`[`veto`]`("why"))` refuses the change with 409. Any other error, a panic, or taking longer than the hook's time

@@ -19,10 +19,20 @@ use std::{any::Any, fmt, future::Future, sync::Arc};
 ///
 /// struct Stamp;
 ///
+/// /// What it reads once, for all nodes.
+/// struct Site(String);
+///
 /// #[pipeline]
 /// impl Pipeline for Stamp {
+///     async fn prepare(&self, cx: &PrepareContext, cluster: &Cluster, _nodes: &[Node]) -> Result<Prepared> {
+///         let attributes = cx.model().attributes(cluster.id).await?;
+///         let site = attributes.get("site").and_then(|site| site.as_str());
+///         Ok(Prepared::new(Site(site.unwrap_or("nowhere").to_owned())))
+///     }
+///
 ///     fn process_deployment_for_node(&self, cx: &PipelineContext, node: &Node, data: &mut NodeData) -> Result<()> {
-///         data.insert("stamp".into(), format!("{} at {}", node.name, cx.now().to_rfc3339()).into());
+///         let Site(site) = cx.prepared()?;
+///         data.insert("stamp".into(), format!("{} in {site} at {}", node.name, cx.now().to_rfc3339()).into());
 ///         Ok(())
 ///     }
 /// }

@@ -165,7 +165,7 @@ struct SentInfo {
     sha256: Hashes,
 }
 
-/// The SHA-256 of each document, over the bytes that were sent.
+/// The SHA-256 of each document: of its compact JSON, as it stands in the answer.
 #[derive(Default, Serialize, ToSchema)]
 struct Hashes {
     /// Of what all nodes share.

@@ -6,7 +6,7 @@ use rivetgun::prelude::*;
 #[derive(Default)]
 pub struct Hello;
 
-#[extension(name = "hello")]
+#[extension(name = "hello", description = "Greets nodes")]
 impl Extension for Hello {
     fn urls(&self) -> Urls {
         urls! {

@@ -67,7 +67,8 @@ async fn down(linked: &Linked, extension: &str, steps: &Steps, mode: Mode) -> Re
 }
 
 async fn accept(linked: &Linked, extension: &str) -> Result<(), CliError> {
-    let store = open(linked, Mode::Keep).await?;
+    // Where there is no database there is nothing to accept, and none is made.
+    let store = linked.open_as_it_is().await?;
     for migrator in chosen(linked, &ledger(&store).await?, Some(extension))? {
         let names = store.accept(&migrator).await.map_err(BootError::from)?;
         for name in &names {

@@ -140,7 +140,7 @@ fn operation(extension: &str, path: &str, method: &HttpMethod, role: Role, url: 
     let answer = ResponseBuilder::new().description("What the extension answers.");
     let may = match role {
         Role::Public => "and anybody may call it".to_owned(),
-        role => format!("and the caller needs the role `{role}`"),
+        role => format!("and the caller needs the role `{role}` (listed, and not asked for yet)"),
     };
     let mut operation = OperationBuilder::new()
         .tag(extension)

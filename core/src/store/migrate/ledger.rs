@@ -151,8 +151,14 @@ pub(crate) async fn tables(connection: &impl ConnectionTrait) -> Result<Vec<Stri
     Ok(tables)
 }
 
+/// The history table that sea-orm's own migrator has in any other application.
+const ANOTHER_APPLICATION: &str = "seaql_migrations";
+
 /// The owner of a history table; a name that no extension can have is nobody's.
 fn owner_of(table: &str) -> Option<&str> {
+    if table == ANOTHER_APPLICATION {
+        return None;
+    }
     let owner = if table == HISTORY_TABLE { CORE } else { table.strip_suffix("_migrations")? };
     let starts_well = owner.starts_with(|first: char| first.is_ascii_lowercase());
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
