@@ -264,3 +264,24 @@ fn a_name_that_a_node_has_enabled_and_this_build_lacks_stays_and_refuses_work_on
     server.request("PUT", &own, &json!({"extensions": ["nonsense"]}), 400);
     assert_eq!(server.request("PUT", &own, &json!({"extensions": []}), 200)["extensions"], json!([]));
 }
+
+#[test]
+fn what_is_no_list_of_names_is_refused_and_nothing_is_applied() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_with_nodes(&server, "c", 1).await;
+        let before = everything(&server).await;
+        for malformed in
+            [json!("abc"), json!(5), json!(null), json!({"a": 1}), json!([["x"]]), json!([null]), json!([7])]
+        {
+            let path = format!("/clusters/{cluster}/extensions");
+            server.request(Method::PUT, &path, Some(malformed.to_string())).await.expect(400);
+            if malformed.is_null() {
+                continue; // an absent field of a node stays as it is
+            }
+            server.put(&format!("/nodes/{}", nodes[0]), json!({"extensions": malformed})).await.expect(400);
+            let release = json!({"name": "r", "version": "1", "extensions": malformed});
+            server.post("/releases", release).await.expect(400);
+        }
+        assert_eq!(everything(&server).await, before);
+    });
+}

@@ -8,7 +8,8 @@ impl<T: ?Sized> Provider<'_, T> {
     /// Calls it, as in `racks.call(|racks, cx| racks.of_node(cx, node)).await?`.
     ///
     /// It works with its own settings on its own tables, in the transaction or the snapshot of the caller: what it writes
-    /// commits or rolls back with that, and is rolled back when the call fails.
+    /// commits or rolls back with that, and is rolled back when the call fails. In one transaction calls go one after the
+    /// other.
     ///
     /// # Errors
     /// What it answers that is meant for callers, as it is. Anything else, a panic and a time-out become a failure of the
