@@ -60,7 +60,7 @@ pub(crate) enum MigrationError {
     OneWay { owner: String, migration: String },
     #[error(
         "the migrations of `{owner}` reach what is not its own, and were rolled back: {}",
-        join(offences.iter().map(ToString::to_string))
+        join(offences.iter().map(|offence| format!("`{owner}`: {offence}")))
     )]
     Fence { owner: String, offences: BTreeSet<Offence> },
     #[error(
