@@ -27,6 +27,7 @@ pub(crate) async fn request(server: &Arc<Server>, wanted: WorkRequest) -> Outcom
     };
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::find_locked(&tx, wanted.cluster).await?;
+    // What the cluster lacks is told before what is wrong with its nodes; what the nodes lack, once they are chosen.
     enabling::refuse_missing(&tx, &cluster, &[])?;
     clusters::refuse_while_a_task_runs(&tx, &cluster).await?;
     let members = store::nodes::of_cluster(&*tx, &server.domain, cluster.id).await?;
