@@ -1,7 +1,11 @@
 //! The contract suite finds what it is there to find.
 
 use crate::probe::CreateRows;
-use rivetgun::{prelude::*, testkit::Contract};
+use rivetgun::{
+    migration::{ColumnDef, DbErr, MigrationName, MigrationTrait, SchemaManager, Table},
+    prelude::*,
+    testkit::Contract,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Breaks every rule that can be broken without keeping the server from starting. Its hook hangs for the suite's cluster
@@ -19,7 +23,7 @@ impl Extension for Sloppy {
     }
 
     fn migrations(&self) -> Migrations {
-        Migrations::new().with(CreateRows("sloppy_rows"))
+        Migrations::new().with(CreateRows("sloppy_rows")).with(Stays)
     }
 
     fn pipelines(&self) -> Pipelines {
@@ -41,6 +45,26 @@ async fn panics(Path(name): Path<String>) -> String {
 
 async fn errs_in_words_of_its_own() -> (StatusCode, Json<Value>) {
     (StatusCode::BAD_REQUEST, Json(json!({"oh": "no"})))
+}
+
+/// Makes a table, and does not take it back.
+struct Stays;
+
+impl MigrationName for Stays {
+    fn name(&self) -> &str {
+        "m20261121_000002_stays"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Stays {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.create_table(Table::create().table("sloppy_stays").col(ColumnDef::new("id").integer()).take()).await
+    }
+
+    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Ok(())
+    }
 }
 
 struct Forgetful;
@@ -74,6 +98,8 @@ fn the_suite_tells_everything_that_an_extension_does_wrong() {
         "in the deployment data of node 1, `hostname` was \"node-1\", and is null after its stages",
         "in the deployment data of node 3, `rivetgun_contract` changed, which is not its own",
         "GET /api/v1/sloppy/zz with the body `` was answered with 500",
+        "taken back once, they leave sloppy_stays",
+        "the migration m20261121_000002_stays of `sloppy` failed",
         "POST /api/v1/sloppy/7 was answered with 400, and not as a problem",
         "(sqlite, postgres)",
     ] {

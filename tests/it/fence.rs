@@ -103,6 +103,7 @@ fn a_statement_that_names_another_s_table_is_refused_and_both_are_named() {
             ("SELECT (SELECT count(*) FROM CLUSTERS)", "the core"),
             ("WITH x AS (SELECT * FROM core_migrations) SELECT * FROM x", "the core"),
             ("SELECT * FROM some_table_of_nobody", "not its own"),
+            ("DELETE FROM climber_migrations", "the server's"),
             ("SELECT 1 /* climber_ */ FROM \"nodes\" -- climber", "the core"),
         ] {
             let told = server.post("/climber/read", json!(sql)).await.expect(200);
