@@ -2,6 +2,7 @@
 
 use crate::{
     contain::Fault,
+    model::Illegal,
     store::{DatabaseFault, fault_of},
 };
 use sea_orm::DbErr;
@@ -37,6 +38,9 @@ pub(crate) enum Refusal {
     /// A pipeline failed; nothing was sent, and nothing changed.
     #[error("{detail}")]
     Stage { extension: String, detail: String, fault: Fault },
+    /// It would bring something to where it cannot go from where it is.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
     /// The database did not do its part.
     #[error("the database failed")]
     Database(#[from] DbErr),

@@ -42,6 +42,7 @@ mod registry;
 mod server;
 mod settings;
 mod store;
+mod supervise;
 
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -100,14 +101,15 @@ pub use rivetgun_macros::link_extensions;
 pub mod prelude {
     pub use crate::{
         extension::{
-            CallContext, Calls, ClusterData, Db, DbTransaction, Error, Extension, ExtensionContext, HookContext,
-            Methods, Migrations, Model, NodeData, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared,
-            Provider, Provides, Result, Urls, delete, get, patch, post, put, veto,
+            CallContext, Calls, ClusterData, Db, DbTransaction, Dispatch, Document, Documents, Error, Extension,
+            ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData, NodeReport, Orchestrator,
+            OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared,
+            Provider, Provides, Receipt, Report, Result, Said, Urls, delete, get, patch, post, put, veto,
         },
         http::{Json, Query},
         model::{
             Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup,
-            NodeStatus, Object, Role, Topic, UnknownWord,
+            NodeStatus, Object, Role, Topic, UnknownWord, Work,
         },
     };
     pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};
@@ -116,6 +118,7 @@ pub mod prelude {
     pub use sea_orm;
     pub use sea_orm_migration::async_trait::async_trait;
     pub use serde_json::{Value, json};
+    pub use uuid::Uuid;
 }
 
 /// What a migration needs, for `use rivetgun::migration::*;`.

@@ -1,14 +1,19 @@
 //! The server: everything that requests, commands and background work share.
 
 use crate::{
-    deploy::Orchestrator,
+    deploy::ByName,
     extension::{Peer, Scope},
     registry::{Loaded, Registry},
     settings::Settings,
     store::Store,
 };
 use chrono::{DateTime, SubsecRound, Utc};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -21,7 +26,7 @@ pub(crate) struct Server {
     pub(crate) registry: Registry,
     /// The extensions as contexts need them, in the total order.
     pub(crate) peers: Arc<[Peer]>,
-    pub(crate) orchestrators: BTreeMap<String, Arc<dyn Orchestrator>>,
+    pub(crate) orchestrators: ByName,
     /// The domain of the installation, for the names of nodes.
     pub(crate) domain: Arc<str>,
     pub(crate) clock: Clock,
@@ -29,12 +34,68 @@ pub(crate) struct Server {
     pub(crate) work: TaskTracker,
     /// Tells the work to end.
     pub(crate) stopping: CancellationToken,
+    /// Tells that a task or its log changed.
+    pub(crate) changes: watch::Sender<()>,
+    /// The tasks that are in hand just now, and what makes their hands let go.
+    pub(crate) in_hand: Mutex<BTreeMap<Uuid, CancellationToken>>,
+}
+
+/// A task that nobody else in this server works on.
+pub(crate) struct Hold {
+    server: Arc<Server>,
+    task: Uuid,
+    abandoned: CancellationToken,
 }
 
 impl Server {
+    /// Tells those who wait that a task or its log changed.
+    pub(crate) fn nudge(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// Hears of changes from now on.
+    pub(crate) fn changed(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Takes a task into hand, unless it is in somebody's already.
+    pub(crate) fn hold(self: &Arc<Self>, task: Uuid) -> Option<Hold> {
+        let abandoned = self.stopping.child_token();
+        match self.in_hand().entry(task) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(entry) => {
+                entry.insert(abandoned.clone());
+                Some(Hold { server: Arc::clone(self), task, abandoned })
+            }
+        }
+    }
+
+    /// Makes whoever has this task in hand let go of it.
+    pub(crate) fn abandon(&self, task: Uuid) {
+        if let Some(abandoned) = self.in_hand().get(&task) {
+            abandoned.cancel();
+        }
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the contexts of a call to an extension share.
     pub(crate) fn scope(&self, loaded: &Loaded, now: DateTime<Utc>) -> Scope {
         Scope { peers: Arc::clone(&self.peers), place: loaded.place, domain: Arc::clone(&self.domain), now }
+    }
+}
+
+impl Hold {
+    pub(crate) fn abandoned(&self) -> CancellationToken {
+        self.abandoned.clone()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.server.in_hand().remove(&self.task);
     }
 }
 

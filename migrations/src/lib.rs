@@ -14,6 +14,7 @@ mod m20261121_000005_create_notifications;
 mod m20261121_000006_create_migration_tables;
 mod m20261121_000007_create_node_groups;
 mod m20261121_000008_create_sent_documents;
+mod m20261121_000009_orchestrate_tasks;
 mod park;
 
 pub use park::park;
@@ -62,6 +63,7 @@ impl Core {
             Box::new(m20261121_000006_create_migration_tables::Migration),
             Box::new(m20261121_000007_create_node_groups::Migration),
             Box::new(m20261121_000008_create_sent_documents::Migration),
+            Box::new(m20261121_000009_orchestrate_tasks::Migration),
         ]
     }
 }

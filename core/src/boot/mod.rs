@@ -6,7 +6,7 @@ pub(crate) use state_dir::{InUse, StateDir};
 
 use crate::{
     codes::{ErrorCode, catalogue},
-    deploy::{self, Local, Orchestrator},
+    deploy::{self, Local},
     http::{self, Api, Document, UrlTable},
     registry::{BootProblem, BootProblems, Registry, Sections},
     server::{Clock, Server},
@@ -14,8 +14,17 @@ use crate::{
     store::{self, CORE, MigrationError, Migrator, Mode, Owners, Store, Work},
 };
 use rivetgun_migrations::{Core, HISTORY_TABLE};
-use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::mpsc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 catalogue! {
@@ -51,8 +60,8 @@ pub(crate) enum BootError {
     Pending { owner: String, names: String },
     #[error("the server failed")]
     Serve(#[source] io::Error),
-    #[error("tasks of an earlier run could not be settled: {0}")]
-    Recover(String),
+    #[error("the tasks of an earlier run could not be read: {0}")]
+    Start(String),
 }
 
 fn migration_code(error: &MigrationError) -> &'static ErrorCode {
@@ -90,6 +99,12 @@ pub(crate) struct Migrated {
 
 /// The server can answer.
 pub(crate) struct Assembled {
+    pub(crate) server: Arc<Server>,
+    pub(crate) api: Api,
+}
+
+/// The server works on tasks.
+pub(crate) struct Started {
     pub(crate) server: Arc<Server>,
     pub(crate) api: Api,
 }
@@ -226,19 +241,20 @@ impl Migrated {
     /// Puts the server together.
     pub(crate) fn assembled(self, clock: Clock) -> Assembled {
         let Self { linked: Linked { settings, registry, urls }, store, state_dir, owners, .. } = self;
-        let local: Arc<dyn Orchestrator> =
-            Arc::new(Local::new(settings.orchestrators.local.clone(), &settings.state_dir));
+        let local = Local::new(settings.orchestrators.local.clone(), &settings.state_dir);
         let server = Arc::new(Server {
             peers: registry.peers(&Arc::new(owners)),
             id: state_dir.id(),
             domain: settings.domain.as_str().into(),
             settings,
             store,
+            orchestrators: deploy::orchestrators(local, &registry),
             registry,
-            orchestrators: BTreeMap::from([("local".to_owned(), local)]),
             clock,
             work: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            changes: watch::Sender::new(()),
+            in_hand: Mutex::default(),
         });
         let api = Api::new(&server, urls);
         Assembled { server, api }
@@ -246,11 +262,19 @@ impl Migrated {
 }
 
 impl Assembled {
-    /// Settles what an earlier run left behind, and serves until `stop` says so. Then requests may end, and work in the
+    /// Takes up what an earlier run left behind, and whatever becomes due from now on.
+    pub(crate) async fn started(self) -> Result<Started, BootError> {
+        let Self { server, api } = self;
+        deploy::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
+        Ok(Started { server, api })
+    }
+}
+
+impl Started {
+    /// Serves until `stop` says so. Then requests may end, and work in the
     /// background is told to; neither is waited for longer than a while, nor when `stop` says so again.
     pub(crate) async fn serve(self, listener: TcpListener, mut stop: mpsc::Receiver<()>) -> Result<(), BootError> {
         let Self { server, api } = self;
-        deploy::recover(&server).await.map_err(|refusal| BootError::Recover(crate::error::chain(&refusal)))?;
         let serve = api.serve(listener, server.stopping.clone().cancelled_owned());
         let give_up = async {
             stop.recv().await;

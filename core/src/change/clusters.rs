@@ -5,8 +5,8 @@ use crate::{
     deploy::DataKind,
     error::{Mistake, Outcome, Refusal},
     extension::HookCall,
-    model::{Change, Cluster, Customisation, Object, Release, ReleaseState, Task, TaskKind, TaskStatus},
-    store::{self, NewCluster, NewTask},
+    model::{Change, Cluster, ClusterStatus, Customisation, Node, NodeStatus, Object, Release, ReleaseState, Work},
+    store::{self, NewCluster},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -96,49 +96,72 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Cluster, after: &Cluster) -
     if before == after {
         return Ok(());
     }
+    before.status.check(after.status)?;
     store::clusters::update(&**tx, after).await?;
     tx.fire(HookCall::ClusterUpdate(after, &Change::between(before, after))).await
 }
 
-/// Deletes a cluster. Nodes that nothing was done to leave it, the others are deleted with it. The task has ended already.
-pub(crate) async fn delete(tx: &mut ChangeTx, id: i64) -> Outcome<Task> {
-    let cluster = find_locked(tx, id).await?;
-    refuse_while_a_task_runs(tx, &cluster).await?;
-    let domain = tx.domain();
-    let members = store::nodes::of_cluster(&**tx, &domain, id).await?;
-    let removed = nodes::remove_from(tx, &cluster, members).await?;
-    groups::delete_with(tx, &cluster).await?;
-    tx.fire(HookCall::ClusterDelete(&cluster)).await?;
-    let server = tx.server.id;
-    let new = NewTask { cluster: Some(id), kind: TaskKind::ClusterDeletion, dry_run: false, server, now: tx.now };
-    let task = store::tasks::insert(&**tx, new, &[]).await?;
-    store::clusters::delete(&**tx, id).await?;
-    let task = Task {
-        cluster: None,
-        status: TaskStatus::Ready,
-        progress: 100,
-        message: format!("cluster '{}' is deleted, {removed}", cluster.name),
-        time_end: Some(tx.now),
-        ..task
-    };
-    store::tasks::update(&**tx, &task).await?;
-    Ok(task)
+/// Moves a cluster, which is locked, to another status.
+pub(crate) async fn save_status(tx: &mut ChangeTx, before: &Cluster, status: ClusterStatus) -> Outcome<()> {
+    let mut after = Cluster { status, ..before.clone() };
+    if status == ClusterStatus::Operational {
+        after.changes.clear();
+    }
+    save(tx, before, &after).await
+}
+
+/// Shows in a cluster, which is locked, what came of work that ended well.
+pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Work) -> Outcome<()> {
+    let before = find(tx, id).await?;
+    let members = store::nodes::of_cluster(&**tx, &tx.domain(), id).await?;
+    let status = ClusterStatus::after(work, members.iter().map(|node| node.status));
+    save_status(tx, &before, status).await?;
+    if work == Work::Reset {
+        note_changes(tx, id, &["attributes", "nodes"]).await?;
+    }
+    Ok(())
+}
+
+/// Notes what changed of a cluster since its last deployment.
+pub(crate) async fn note_changes(tx: &mut ChangeTx, id: i64, changes: &[&str]) -> Outcome<()> {
+    let before = find(tx, id).await?;
+    let mut after = before.clone();
+    for change in changes {
+        if !after.changes.iter().any(|known| known == change) {
+            after.changes.push((*change).to_owned());
+        }
+    }
+    save(tx, &before, &after).await
+}
+
+/// Deletes a cluster, which is locked, out of the model: nodes that nothing was done to leave it, the others are deleted with
+/// it, as `removed` were before. What became of them, for people.
+pub(crate) async fn erase(tx: &mut ChangeTx, cluster: &Cluster, removed: usize) -> Outcome<String> {
+    let members = store::nodes::of_cluster(&**tx, &tx.domain(), cluster.id).await?;
+    let (untouched, used): (Vec<Node>, Vec<Node>) =
+        members.into_iter().partition(|node| node.status == NodeStatus::Discover);
+    let (free, deleted) = (untouched.len(), removed + used.len());
+    for node in &untouched {
+        membership::leave(tx, cluster, node).await?;
+    }
+    nodes::erase(tx, used).await?;
+    groups::delete_with(tx, cluster).await?;
+    tx.fire(HookCall::ClusterDelete(cluster)).await?;
+    store::clusters::delete(&**tx, cluster.id).await?;
+    Ok(format!("cluster '{}' is deleted, {free} of its nodes are free again, {deleted} are deleted", cluster.name))
 }
 
 /// Replaces the attributes of a cluster.
 pub(crate) async fn set_attributes(tx: &mut ChangeTx, id: i64, attributes: Object) -> Outcome<Object> {
-    let before = find_locked(tx, id).await?;
+    find_locked(tx, id).await?;
     let old = store::clusters::attributes(&**tx, id).await?;
     let change = Change::between(&old, &attributes);
     if !change.is_more_than(&[]) {
         return Ok(attributes);
     }
     store::clusters::set_attributes(&**tx, id, attributes.clone()).await?;
-    let mut after = before.clone();
-    if !after.changes.iter().any(|change| change == "attributes") {
-        after.changes.push("attributes".to_owned());
-    }
-    save(tx, &before, &after).await?;
+    note_changes(tx, id, &["attributes"]).await?;
+    let after = find(tx, id).await?;
     tx.fire(HookCall::ClusterPatchAttributes(&after, &change)).await?;
     Ok(attributes)
 }
@@ -199,7 +222,7 @@ pub(crate) async fn find_locked(tx: &ChangeTx, id: i64) -> Outcome<Cluster> {
 }
 
 pub(crate) async fn refuse_while_a_task_runs(tx: &ChangeTx, cluster: &Cluster) -> Outcome<()> {
-    match store::tasks::unfinished_in(&**tx, cluster.id).await? {
+    match store::tasks::unfinished_in(&**tx, cluster.id).await?.first() {
         None => Ok(()),
         Some(task) => Err(Refusal::Conflict(format!(
             "task {} ({}) is {} in cluster '{}'; wait until it has ended",

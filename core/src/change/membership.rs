@@ -63,7 +63,7 @@ pub(crate) async fn assign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Assignme
             }
         }
     }
-    note_changed_nodes(tx, &cluster).await
+    clusters::note_changes(tx, cluster.id, &["nodes"]).await
 }
 
 /// Puts nodes without roles into a cluster; those that are in it already stay as they are.
@@ -113,7 +113,7 @@ pub(crate) async fn unassign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Unassi
             nodes::save(tx, &before, &after).await?;
         }
     }
-    if ids.is_empty() { Ok(()) } else { note_changed_nodes(tx, &cluster).await }
+    if ids.is_empty() { Ok(()) } else { clusters::note_changes(tx, cluster.id, &["nodes"]).await }
 }
 
 /// A node leaves its cluster: what it had there is forgotten.
@@ -148,13 +148,4 @@ fn refuse_repetition(ids: &[i64]) -> Outcome<()> {
         .map(|(index, id)| Mistake { pointer: format!("/{index}/id"), detail: format!("node {id} is named twice") })
         .collect();
     if mistakes.is_empty() { Ok(()) } else { Err(Refusal::mistakes(mistakes)) }
-}
-
-async fn note_changed_nodes(tx: &mut ChangeTx, before: &Cluster) -> Outcome<()> {
-    if before.changes.iter().any(|change| change == "nodes") {
-        return Ok(());
-    }
-    let mut after = before.clone();
-    after.changes.push("nodes".to_owned());
-    clusters::save(tx, before, &after).await
 }

@@ -17,10 +17,10 @@ use crate::{
     contain::{self, Fault, HookFault},
     error::{Outcome, Refusal, Veto},
     extension::{HookCall, OnFault},
-    model::{Cluster, Node, Topic},
+    model::{Cluster, Node, TaskKind, Topic},
     registry::Loaded,
     server::Server,
-    store::{self, NewNotification, WriteTx},
+    store::{self, NewNotification, NewTask, WriteTx},
 };
 use chrono::{DateTime, Utc};
 use std::{ops::Deref, sync::Arc};
@@ -72,6 +72,19 @@ impl ChangeTx {
     /// The domain of the installation, which the queries of nodes need.
     pub(crate) fn domain(&self) -> Arc<str> {
         Arc::clone(&self.server.domain)
+    }
+
+    /// A task of this kind, for the orchestrator of this cluster.
+    pub(crate) fn new_task(&self, kind: TaskKind, cluster: Option<&Cluster>) -> NewTask {
+        NewTask {
+            cluster: cluster.map(|cluster| cluster.id),
+            kind,
+            parent: None,
+            dry_run: false,
+            orchestrator: cluster.map(|cluster| cluster.orchestrator.clone()).unwrap_or_default(),
+            server: self.server.id,
+            now: self.now,
+        }
     }
 
     /// Calls a hook of every extension, in the total order.

@@ -1,14 +1,11 @@
 //! Nodes are discovered, heard of, changed and deleted.
 
-use super::{ChangeTx, clusters, enabling, groups, membership, releases};
+use super::{ChangeTx, clusters, enabling, groups, releases};
 use crate::{
     error::{Mistake, Outcome, Refusal, pointer_of},
     extension::HookCall,
-    model::{
-        Change, Cluster, Discovery, MacAddress, Node, NodeStatus, NodeUpdate, Object, Task, TaskKind, TaskStatus,
-        Topic, without_repetition,
-    },
-    store::{self, NewNode, NewNotification, NewTask},
+    model::{Change, Cluster, Discovery, MacAddress, Node, NodeStatus, NodeUpdate, Object, Topic, without_repetition},
+    store::{self, NewNode, NewNotification},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -222,55 +219,56 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
     Ok(updated)
 }
 
-/// Deletes nodes. The task has ended already.
-pub(crate) async fn delete(tx: &mut ChangeTx, ids: &[i64]) -> Outcome<Task> {
+/// Nodes that are to be deleted, locked; a task that works on their clusters forbids it.
+pub(crate) async fn find_to_delete(tx: &ChangeTx, ids: &[i64]) -> Outcome<Vec<Node>> {
     let Locked { clusters, nodes } = lock(tx, ids).await?;
     for cluster in clusters.values() {
-        if let Some(task) = store::tasks::unfinished_in(&**tx, cluster.id).await? {
+        if let Some(task) = store::tasks::unfinished_in(&**tx, cluster.id).await?.first() {
             return Err(Refusal::Forbidden(format!(
                 "task {} is {} in cluster '{}'; nodes cannot be deleted now",
                 task.id, task.status, cluster.name
             )));
         }
     }
-    let only_cluster = if clusters.len() == 1 { clusters.keys().next().copied() } else { None };
-    let (server, now) = (tx.server.id, tx.now);
-    let new = NewTask { cluster: only_cluster, kind: TaskKind::NodeDeletion, dry_run: false, server, now };
-    let task = store::tasks::insert(&**tx, new, &[]).await?;
-    let count = nodes.len();
-    erase(tx, nodes, &clusters).await?;
-    let message = format!("{count} node{} deleted", if count == 1 { " is" } else { "s are" });
-    let task = Task { status: TaskStatus::Ready, progress: 100, message, time_end: Some(now), ..task };
-    store::tasks::update(&**tx, &task).await?;
-    Ok(task)
+    Ok(nodes)
 }
 
-/// Empties a cluster that is being deleted: nodes that nothing was done to leave it, the others are deleted. What became
-/// of them, for people.
-pub(crate) async fn remove_from(tx: &mut ChangeTx, cluster: &Cluster, nodes: Vec<Node>) -> Outcome<String> {
-    let (untouched, used): (Vec<Node>, Vec<Node>) =
-        nodes.into_iter().partition(|node| node.status == NodeStatus::Discover);
-    let told = format!("{} of its nodes are free again, {} are deleted", untouched.len(), used.len());
-    for node in &untouched {
-        membership::leave(tx, cluster, node).await?;
-    }
-    erase(tx, used, &BTreeMap::from([(cluster.id, cluster.clone())])).await?;
-    Ok(told)
-}
-
-async fn erase(tx: &mut ChangeTx, nodes: Vec<Node>, clusters: &BTreeMap<i64, Cluster>) -> Outcome<()> {
+/// Deletes nodes, which are locked, out of the model.
+pub(crate) async fn erase(tx: &mut ChangeTx, nodes: Vec<Node>) -> Outcome<()> {
     if nodes.is_empty() {
         return Ok(());
     }
     let ids: Vec<i64> = nodes.iter().map(|node| node.id).collect();
     tx.fire(HookCall::NodeCollectionDelete(&ids)).await?;
+    let mut clusters = BTreeMap::new();
     for node in &nodes {
-        if let Some(cluster) = node.cluster.and_then(|cluster| clusters.get(&cluster)) {
-            tx.fire(HookCall::RemoveNodeFromCluster(node, cluster)).await?;
+        if let Some(id) = node.cluster {
+            let cluster = match clusters.remove(&id) {
+                Some(cluster) => cluster,
+                None => clusters::find(tx, id).await?,
+            };
+            tx.fire(HookCall::RemoveNodeFromCluster(node, &cluster)).await?;
+            clusters.insert(id, cluster);
         }
         tx.fire(HookCall::NodeDelete(node)).await?;
     }
     Ok(store::nodes::delete(&**tx, &ids).await?)
+}
+
+/// A node lost what was on it: it goes back to where it was discovered, and what it was is what it is to become again.
+pub(crate) async fn reset(tx: &mut ChangeTx, before: Node) -> Outcome<()> {
+    let after = Node {
+        status: NodeStatus::Discover,
+        progress: 0,
+        pending_addition: true,
+        pending_roles: before.all_roles(),
+        roles: Vec::new(),
+        error_type: None,
+        error_msg: None,
+        ..before.clone()
+    };
+    save(tx, &before, &after).await?;
+    tx.fire(HookCall::NodeReset(&after)).await
 }
 
 /// Writes a changed node and tells of it.
@@ -278,6 +276,7 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Node, after: &Node) -> Outc
     if before == after {
         return Ok(());
     }
+    before.status.check(after.status)?;
     store::nodes::update(&**tx, after).await?;
     let change = Change::between(before, after);
     if change.is_more_than(&QUIET_FIELDS) {

@@ -48,7 +48,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     }
     tracing::info!(%address, database = assembled.server.store.backend(), "listening");
     say(format!("listening on http://{address}"))?;
-    assembled.serve(listener, signals).await?;
+    assembled.started().await?.serve(listener, signals).await?;
     Ok(())
 }
 

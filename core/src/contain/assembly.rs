@@ -1,7 +1,9 @@
 //! Makes an extension and collects what it declares: plain calls, once at boot.
 
 use super::{Call, Fault, contain_plain};
-use crate::extension::{Called, DynExtension, DynPipeline, Provided, Registration, SectionError, UrlEntry};
+use crate::extension::{
+    Called, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError, UrlEntry,
+};
 use sea_orm_migration::MigrationTrait;
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -15,6 +17,7 @@ pub(crate) struct Parts {
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
     pub(crate) provides: Vec<Provided>,
     pub(crate) calls: Vec<Called>,
+    pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
 }
 
 /// Makes an extension and asks it for its parts. The fault carries the method in which it happened.
@@ -28,6 +31,7 @@ pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Res
         pipelines: contained_call(name, "pipelines", || extension.pipelines().into_vec())?,
         provides: contained_call(name, "provides", || extension.provides().into_vec())?,
         calls: contained_call(name, "calls", || extension.calls().into_vec())?,
+        orchestrators: contained_call(name, "orchestrators", || extension.orchestrators().into_vec())?,
         extension,
     })
 }

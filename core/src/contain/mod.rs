@@ -6,6 +6,7 @@
 mod assembly;
 mod handler;
 mod hooks;
+mod orchestrators;
 mod provider;
 mod stages;
 
@@ -13,6 +14,7 @@ pub(crate) use crate::error::panic_text;
 pub(crate) use assembly::{Parts, assemble};
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};
+pub(crate) use orchestrators::orchestrate;
 pub(crate) use stages::{StageCall, prepare, run_stage};
 
 use crate::extension::{Error, Kind};

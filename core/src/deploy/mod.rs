@@ -1,29 +1,42 @@
 //! From a cluster to an orchestrator and back: serialize → pipelines → dispatch → reports.
 //!
-//! [`request`] checks and writes down what is wanted; [`run`] does it. Between the two there is nothing but the task's
-//! row, so that a server which is killed finds it again ([`recover`]). Nothing of a node or a cluster changes before
-//! every pipeline has succeeded, and nothing is sent before the change is committed.
+//! [`request`] checks and writes down what is wanted; the [`driver`] sees whose turn it is; [`run`] does it. Between them
+//! there is nothing but the task's row, so that a server which is killed finds it again. Nothing of a node or a cluster
+//! changes before every pipeline has succeeded, and nothing is sent before the change is committed. What is heard goes
+//! through [`report`], and [`conclude`] draws the consequences of an end.
 
+mod conclude;
+mod driver;
 mod explain;
 mod local;
+mod log;
 mod orchestrator;
 mod pipelines;
-mod recover;
+mod removal;
 mod report;
 mod request;
 mod run;
 mod sent;
 mod serialize;
+mod stop;
 
+pub(crate) use driver::start;
 pub(crate) use explain::{Explanation, Trace, explain};
 pub(crate) use local::{Local, LocalSettings};
-pub(crate) use orchestrator::Orchestrator;
-pub(crate) use recover::recover;
+pub(crate) use orchestrator::{ByName, desk, orchestrators};
+pub(crate) use removal::{delete_cluster, delete_nodes};
 pub(crate) use report::fail;
-pub(crate) use request::{WorkRequest, request};
+pub(crate) use request::{Wanted, WorkRequest, request};
 pub(crate) use serialize::{NODE_KEYS, Selection, preview};
+pub(crate) use stop::stop;
 
-use crate::model::{ErrorType, NodeStatus, TaskKind, words};
+use crate::{
+    error::Outcome,
+    model::{Task, Work, words},
+    server::Server,
+    store,
+};
+use std::sync::Arc;
 
 words! {
     /// The two kinds of data that are made for an orchestrator.
@@ -37,41 +50,34 @@ words! {
 
 impl DataKind {
     pub(crate) const ALL: [Self; 2] = [Self::Deployment, Self::Provisioning];
-}
 
-/// What a task does to its nodes, by kind: the one place where the statuses of the work are written down.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Work {
-    pub(crate) data: DataKind,
-    /// The status of a node while it is worked on.
-    pub(crate) during: NodeStatus,
-    /// The status of a node when the work went well.
-    pub(crate) after: NodeStatus,
-    /// The error of a node when it did not.
-    pub(crate) error: ErrorType,
-    /// What the work is called in messages.
-    pub(crate) noun: &'static str,
-}
-
-impl Work {
-    /// What a task of this kind does to nodes; `None` for a deletion.
-    pub(crate) fn of(kind: TaskKind) -> Option<Self> {
-        match kind {
-            TaskKind::Provision => Some(Self {
-                data: DataKind::Provisioning,
-                during: NodeStatus::Provisioning,
-                after: NodeStatus::Provisioned,
-                error: ErrorType::Provision,
-                noun: "Provision",
-            }),
-            TaskKind::Deployment => Some(Self {
-                data: DataKind::Deployment,
-                during: NodeStatus::Deploying,
-                after: NodeStatus::Ready,
-                error: ErrorType::Deploy,
-                noun: "Deployment",
-            }),
-            TaskKind::NodeDeletion | TaskKind::ClusterDeletion => None,
+    /// The data that this work needs, where it needs any of its own.
+    pub(crate) const fn of(work: Work) -> Option<Self> {
+        match work {
+            Work::Provision => Some(Self::Provisioning),
+            Work::Deployment => Some(Self::Deployment),
+            Work::Stop | Work::Reset | Work::Removal => None,
         }
     }
+}
+
+/// Ends a task that nobody waits for any more: its nodes must not wait for reports that nobody will hear.
+pub(crate) async fn give_up(server: &Arc<Server>, task: &Task, reason: &str) -> Outcome<()> {
+    fail(server, task, None, reason.to_owned()).await?;
+    let parts = store::tasks::parts_of(server.store.reader(), task.id).await?;
+    for uuid in parts.iter().map(|part| part.uuid).chain([task.uuid]) {
+        server.abandon(uuid);
+        for orchestrator in server.orchestrators.values() {
+            orchestrator.abandon(uuid);
+        }
+    }
+    Ok(())
+}
+
+/// Ends all work on a cluster.
+async fn end_all(server: &Arc<Server>, cluster: i64, reason: &str) -> Outcome<()> {
+    for task in store::tasks::unfinished_in(server.store.reader(), cluster).await? {
+        give_up(server, &task, reason).await?;
+    }
+    Ok(())
 }

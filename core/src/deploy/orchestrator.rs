@@ -1,35 +1,142 @@
-//! What an orchestrator is to the server.
+//! What an orchestrator is to the server: its own `local`, or one of an extension behind the door of [`contain`].
 
-use super::Work;
+use super::{log, report};
 use crate::{
-    extension::ClusterData,
-    model::{Node, Task},
+    contain,
+    error::{Outcome, Refusal},
+    extension::{Desk, Dispatch, Error, Heard, Orchestrator, OrchestratorContext, Receipt, Report, Result},
+    model::LogStream,
+    registry::{LOCAL, Loaded, Registry},
     server::Server,
+    store,
 };
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
-/// Does the work on the nodes, and reports on it through [`Server::report`](super::report).
-pub(crate) trait Orchestrator: Send + Sync {
-    /// Takes on a task that is committed already. When it returns the work may have begun or may only be queued.
-    ///
-    /// # Errors
-    /// Why nothing was taken on, for people; the task fails with it.
-    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: Dispatch) -> BoxFuture<'a, Result<(), String>>;
+/// [`Orchestrator`], as the server calls it. What it answers is a receipt, or why it does not do it, for people.
+pub(crate) trait DynOrchestrator: Send + Sync {
+    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: &'a Dispatch) -> BoxFuture<'a, Taken>;
+
+    fn resume<'a>(
+        &'a self,
+        server: &'a Arc<Server>,
+        dispatch: &'a Dispatch,
+        receipt: Option<Receipt>,
+    ) -> BoxFuture<'a, Taken>;
+
+    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>>;
 
     /// Ends the work on a task that nobody waits for any more.
     fn abandon(&self, task: Uuid);
 }
 
-/// What an orchestrator is asked to do.
-#[derive(Debug, Clone)]
-pub(crate) struct Dispatch {
-    /// The task; its uuid stands in all messages about it.
-    pub(crate) task: Task,
-    pub(crate) work: Work,
-    /// The nodes to work on, in the order of their ids.
-    pub(crate) nodes: Arc<[Node]>,
-    /// What the nodes share, and a document for each of them.
-    pub(crate) data: Arc<ClusterData>,
+pub(crate) type Taken = std::result::Result<Receipt, String>;
+
+/// The orchestrators of a server, by name.
+pub(crate) type ByName = BTreeMap<String, Arc<dyn DynOrchestrator>>;
+
+/// All orchestrators: the core's own, and those of the extensions.
+pub(crate) fn orchestrators(local: impl DynOrchestrator + 'static, registry: &Registry) -> ByName {
+    let mut all = ByName::from([(LOCAL.to_owned(), Arc::new(local) as _)]);
+    for loaded in registry.iter() {
+        for (name, orchestrator) in &loaded.orchestrators {
+            let contained = Contained { loaded: Arc::clone(loaded), orchestrator: Arc::clone(orchestrator) };
+            all.insert((*name).to_owned(), Arc::new(contained));
+        }
+    }
+    all
+}
+
+/// The orchestrator of an extension.
+struct Contained {
+    loaded: Arc<Loaded>,
+    orchestrator: Arc<dyn Orchestrator>,
+}
+
+impl Contained {
+    fn context(&self, server: &Arc<Server>) -> OrchestratorContext {
+        let scope = server.scope(&self.loaded, server.clock.now());
+        OrchestratorContext::new(scope, server.store.clone(), desk(server))
+    }
+}
+
+impl DynOrchestrator for Contained {
+    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: &'a Dispatch) -> BoxFuture<'a, Taken> {
+        Box::pin(async move {
+            let cx = self.context(server);
+            contain::orchestrate(&self.loaded, "dispatch", || self.orchestrator.dispatch(&cx, dispatch)).await
+        })
+    }
+
+    fn resume<'a>(
+        &'a self,
+        server: &'a Arc<Server>,
+        dispatch: &'a Dispatch,
+        receipt: Option<Receipt>,
+    ) -> BoxFuture<'a, Taken> {
+        Box::pin(async move {
+            let cx = self.context(server);
+            contain::orchestrate(&self.loaded, "resume", || self.orchestrator.resume(&cx, dispatch, receipt)).await
+        })
+    }
+
+    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>> {
+        Box::pin(async move {
+            let cx = self.context(server);
+            contain::orchestrate(&self.loaded, "listen", || self.orchestrator.listen(&cx)).await
+        })
+    }
+
+    /// What is with another system is its own: reports of it are ignored from now on.
+    fn abandon(&self, _task: Uuid) {}
+}
+
+/// The server as contexts need it.
+pub(crate) fn desk(server: &Arc<Server>) -> Arc<dyn Desk> {
+    Arc::new(ServerDesk(Arc::clone(server)))
+}
+
+struct ServerDesk(Arc<Server>);
+
+impl Desk for ServerDesk {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
+    }
+
+    fn report<'a>(&'a self, extension: &'static str, task: Uuid, report: Report) -> BoxFuture<'a, Result<Heard>> {
+        Box::pin(async move {
+            match self.task_of(extension, task).await.map_err(error)? {
+                Some(_) => report::apply(&self.0, task, &report).await.map_err(error),
+                None => Ok(Heard::Unknown),
+            }
+        })
+    }
+
+    fn log<'a>(&'a self, task: Uuid, node: Option<i64>, line: String) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let found = store::tasks::find_by_uuid(self.0.store.reader(), task).await?;
+            let found = found.ok_or_else(|| Error::not_found(format!("task {task} does not exist")))?;
+            log::write_line(&self.0, found.id, node, LogStream::Orchestrator, line).await.map_err(error)
+        })
+    }
+}
+
+impl ServerDesk {
+    /// The task with this uuid, if one of the extension's orchestrators works on it.
+    async fn task_of(&self, extension: &str, uuid: Uuid) -> Outcome<Option<i64>> {
+        let Some(task) = store::tasks::find_by_uuid(self.0.store.reader(), uuid).await? else { return Ok(None) };
+        let loaded = self.0.registry.find(extension);
+        let is_its =
+            loaded.is_some_and(|loaded| loaded.orchestrators.iter().any(|(name, _)| *name == task.orchestrator));
+        Ok(is_its.then_some(task.id))
+    }
+}
+
+fn error(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Database(error) => error.into(),
+        other => Error::failed(other.to_string()),
+    }
 }

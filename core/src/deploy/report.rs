@@ -1,48 +1,22 @@
 //! The one way in which a task and its nodes learn what the orchestrator did.
 //!
-//! A report may come twice, late, or out of order. It moves a node out of the status that the task gave it, and nowhere
-//! else; progress never goes back; what is unknown or over is ignored. What has happened cannot be refused, so that a
-//! hook that fails is noted and left behind.
+//! A report may come twice, late, or out of order. What it may change stands in [`crate::model`]'s state machine; here it is
+//! applied, in one transaction, with everything that follows: the whole that the task is a part of, the cluster, the tasks
+//! that a stop ends. What has happened cannot be refused, so that a hook that fails is noted and left behind.
 
-use super::Work;
+use super::conclude::{Family, conclude, end, save_progress, settle_whole};
 use crate::{
     change::{ChangeTx, Tolerance, clusters, nodes},
     error::{Outcome, Refusal, chain},
-    model::{ClusterStatus, Node, NodeStatus, SentDocument, Task, TaskStatus, Topic},
+    extension::{Heard, Report, Said},
+    model::{Happening, News, Node, NodeStatus, Place, Task, TaskNode, TaskStatus, Work, error_of},
     server::Server,
-    store::{self, NewNotification, TaskNode},
+    store,
 };
 use backon::{ExponentialBuilder, Retryable};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use uuid::Uuid;
-
-/// What an orchestrator has to say about a task.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Report {
-    pub(crate) nodes: Vec<(i64, Said)>,
-    /// The task as a whole failed: every node that is not done did.
-    pub(crate) error: Option<String>,
-}
-
-/// What is said about one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// So many per cent are done.
-    Progress(u8),
-    Done,
-    Failed(String),
-}
-
-impl Report {
-    pub(crate) fn of(node: i64, said: Said) -> Self {
-        Self { nodes: vec![(node, said)], error: None }
-    }
-
-    pub(crate) fn failed(reason: impl Into<String>) -> Self {
-        Self { nodes: Vec::new(), error: Some(reason.into()) }
-    }
-}
 
 /// Applies a report, and tries again while the database is busy or away: a report that is lost would leave its task
 /// running for ever.
@@ -63,174 +37,183 @@ pub(super) fn patience() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Ends a task in an error. Where it did not begin, its nodes and its cluster stay as they are.
+/// Ends a task whose work was not taken on, or that nobody waits for any more, in an error.
+///
+/// Where it did not begin, and where its work leaves nodes where they are until it is done, nothing else changes.
 ///
 /// # Errors
 /// When the database did not let it, for as long as anybody would wait.
 pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<String>, message: String) -> Outcome<()> {
     let attempt = || async {
         let mut tx = server.change(Tolerance::Unstoppable).await?;
-        let Some(found) = store::tasks::find_locked(&*tx, task.uuid).await? else { return Ok(()) };
-        match found.status {
-            TaskStatus::Pending => {
-                let (extension, message) = (extension.clone(), message.clone());
-                end(&mut tx, Task { extension, ..found }, TaskStatus::Error, message, json!({})).await?;
-            }
-            // It began after all: its nodes have to be told.
-            TaskStatus::Running => {
+        let Some(Family { task, whole, .. }) = Family::lock(&tx, task.uuid).await? else { return Ok(()) };
+        let work = task.name.work();
+        match (task.status, work) {
+            (TaskStatus::Ready | TaskStatus::Error, _) => return Ok(()),
+            // It has only parts.
+            (_, None) => {
                 tx.rollback().await?;
-                return apply(server, task.uuid, &Report::failed(message.clone())).await;
+                for part in store::tasks::parts_of(server.store.reader(), task.id).await? {
+                    Box::pin(fail(server, &part, extension.clone(), message.clone())).await?;
+                }
+                return Ok(());
             }
-            TaskStatus::Ready | TaskStatus::Error => return Ok(()),
+            (TaskStatus::Running, Some(Work::Provision | Work::Deployment | Work::Removal)) => {
+                tx.rollback().await?;
+                return apply(server, task.uuid, &Report::failed(message.clone())).await.map(drop);
+            }
+            (TaskStatus::Pending, Some(_)) | (TaskStatus::Running, Some(Work::Stop | Work::Reset)) => {
+                if let (TaskStatus::Running, Some(work @ Work::Reset), Some(cluster)) =
+                    (task.status, work, task.cluster)
+                {
+                    clusters::settle(&mut tx, cluster, work).await?;
+                }
+                let task = Task { extension: extension.clone(), ..task };
+                end(&mut tx, task, TaskStatus::Error, message.clone(), json!({})).await?;
+                settle_whole(&mut tx, whole).await?;
+            }
         }
-        tx.commit().await
+        tx.commit().await?;
+        server.nudge();
+        Ok(())
     };
     attempt.retry(ExponentialBuilder::default().with_max_times(8)).when(Refusal::may_pass).await
 }
 
 /// Ends a task that was to do everything but the dispatch; what it would have sent is kept.
-pub(super) async fn finish_dry_run(
-    server: &Arc<Server>,
-    task: &Task,
-    message: String,
-    documents: &[SentDocument],
-) -> Outcome<()> {
+pub(super) async fn finish_dry_run(server: &Arc<Server>, task: &Task) -> Outcome<()> {
     let mut tx = server.change(Tolerance::Unstoppable).await?;
-    let found = store::tasks::find_locked(&*tx, task.uuid).await?;
-    if let Some(found) = found.filter(|found| found.status == TaskStatus::Pending) {
-        store::sent::insert(&*tx, found.id, documents).await?;
-        end(&mut tx, found, TaskStatus::Ready, message, json!({})).await?;
+    let Some(Family { task, .. }) = Family::lock(&tx, task.uuid).await? else { return Ok(()) };
+    if task.status == TaskStatus::Pending {
+        let count = store::tasks::nodes_of(&*tx, task.id).await?.len();
+        let message = format!("dry run: data of {count} node{} made, nothing sent", if count == 1 { "" } else { "s" });
+        end(&mut tx, task, TaskStatus::Ready, message, json!({})).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    server.nudge();
+    Ok(())
 }
 
-async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> Outcome<()> {
+/// Applies a report.
+pub(crate) async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> Outcome<Heard> {
     let mut tx = server.change(Tolerance::Unstoppable).await?;
-    let running = store::tasks::find_locked(&*tx, uuid).await?.filter(|task| task.status == TaskStatus::Running);
-    let Some((work, task)) = running.and_then(|task| Some((Work::of(task.name)?, task))) else {
-        tracing::debug!(task = %uuid, "a report about a task that is unknown or over");
-        return Ok(());
+    let Some(family) = Family::lock(&tx, uuid).await? else { return Ok(Heard::Unknown) };
+    let (TaskStatus::Running, Some(work)) = (family.task.status, family.task.name.work()) else {
+        tracing::debug!(task = %uuid, "a report about a task that is over");
+        return Ok(Heard::Outdated);
     };
-    if let Some(cluster) = task.cluster {
+    if let Some(cluster) = family.task.cluster {
         clusters::find_locked(&tx, cluster).await?;
     }
-    for (node, said) in &report.nodes {
-        match store::tasks::node_of(&*tx, task.id, *node).await? {
-            Some(part) => hear(&mut tx, &task, work, part, said).await?,
-            None => tracing::warn!(task = task.id, node, "a report about a node that is not in the task"),
+    let mut parts: BTreeMap<i64, TaskNode> =
+        store::tasks::nodes_of(&*tx, family.task.id).await?.into_iter().map(|part| (part.node, part)).collect();
+    let changes = listen(&family.task, work, &parts, report);
+    let reached: Vec<(i64, bool)> = report
+        .nodes
+        .iter()
+        .filter_map(|said| Some((said.node, said.online?)))
+        .filter(|(id, _)| parts.contains_key(id))
+        .collect();
+    let mut ids: Vec<i64> = changes.keys().copied().chain(reached.iter().map(|(id, _)| *id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found: BTreeMap<i64, Node> = store::nodes::find_all_locked(&*tx, &tx.domain(), &ids)
+        .await?
+        .into_iter()
+        .map(|node| (node.id, node))
+        .collect();
+    let mut changed = !changes.is_empty();
+    for (id, online) in reached {
+        if let Some(node) = found.get_mut(&id).filter(|node| node.online != online) {
+            node.online = online;
+            store::nodes::set_online(&*tx, id, online).await?;
+            changed = true;
         }
     }
-    if let Some(error) = &report.error {
-        for part in store::tasks::nodes_of(&*tx, task.id).await? {
-            hear(&mut tx, &task, work, part, &Said::Failed(error.clone())).await?;
+    let mut gone = Vec::new();
+    for (id, (mut part, place)) in changes {
+        let node = found.remove(&id);
+        let was = parts.get(&id).map(|part| part.status);
+        match node {
+            // Only a node that still is where the task brought it is moved.
+            Some(node) if Some(node.status) == was => match place {
+                Place::Gone => gone.push(node),
+                place => go(&mut tx, work, node, &part, place).await?,
+            },
+            Some(node) => part.status = node.status,
+            None => {}
         }
+        store::tasks::update_node(&*tx, family.task.id, &part).await?;
+        parts.insert(id, part);
     }
-    let (progress, open) = store::tasks::tally(&*tx, task.id).await?;
-    let task = Task { progress: progress.max(task.progress), ..task };
-    if open == 0 {
-        conclude(&mut tx, task, work).await?;
+    nodes::erase(&mut tx, gone).await?;
+    let mean =
+        parts.values().map(|part| part.progress).sum::<i32>() / i32::try_from(parts.len().max(1)).unwrap_or(i32::MAX);
+    let progress = report.progress.map_or(mean, |progress| mean.max(i32::from(progress))).min(99);
+    if parts.values().any(TaskNode::is_open) {
+        if !changed && progress <= family.task.progress {
+            return Ok(Heard::Outdated);
+        }
+        save_progress(&mut tx, family, progress).await?;
     } else {
-        store::tasks::update(&*tx, &task).await?;
+        conclude(&mut tx, family, work, parts.into_values().collect()).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    server.nudge();
+    Ok(Heard::Applied)
 }
 
-/// Applies what is said about one node, if the node still is where the task brought it.
-async fn hear(tx: &mut ChangeTx, task: &Task, work: Work, part: TaskNode, said: &Said) -> Outcome<()> {
-    // Only the end of the work brings a node to 100.
-    if part.progress == 100 {
-        return Ok(());
+/// What a report changes of the parts of a task, and where that brings their nodes.
+fn listen(
+    task: &Task,
+    work: Work,
+    parts: &BTreeMap<i64, TaskNode>,
+    report: &Report,
+) -> BTreeMap<i64, (TaskNode, Place)> {
+    let mut changes = BTreeMap::<i64, (TaskNode, Place)>::new();
+    let of_nodes = report.nodes.iter().filter_map(|said| Some((said.node, said.said.as_ref()?)));
+    let of_rest = report.rest.iter().flat_map(|said| parts.keys().map(move |id| (*id, said)));
+    for (id, said) in of_nodes.chain(of_rest) {
+        let Some(part) = changes.get(&id).map(|(part, _)| part).or(parts.get(&id)) else {
+            tracing::warn!(task = task.id, node = id, "a report about a node that is not in the task");
+            continue;
+        };
+        if let Some(change) = part.hear(work, &news(said)) {
+            changes.insert(id, change);
+        }
     }
-    let (status, progress, message) = match said {
-        Said::Progress(progress) => (work.during, i32::from(*progress).min(99).max(part.progress), None),
-        Said::Done => (work.after, 100, None),
-        Said::Failed(message) => (NodeStatus::Error, 100, Some(message.clone())),
+    changes
+}
+
+fn news(said: &Said) -> News {
+    match said {
+        Said::Progress(percent) => News::Progress(*percent),
+        Said::Done => News::Ended(Happening::Done, None),
+        Said::Erased => News::Ended(Happening::Erased, None),
+        Said::Failed(message) => News::Ended(Happening::Failed, Some(message.clone())),
+    }
+}
+
+/// Moves a node to where the work on it brought it.
+async fn go(tx: &mut ChangeTx, work: Work, before: Node, part: &TaskNode, place: Place) -> Outcome<()> {
+    let Place::At(status) = place else {
+        // A stop and a reset leave the progress of the node alone: it is that of other work.
+        return match work {
+            Work::Stop | Work::Reset => Ok(()),
+            _ => Ok(store::nodes::set_progress(&**tx, before.id, part.progress).await?),
+        };
     };
-    if (part.status, part.progress) == (status, progress) {
-        return Ok(());
-    }
-    let part = TaskNode { node: part.node, status, progress, message: message.clone() };
-    store::tasks::update_node(&**tx, task.id, &part).await?;
-    let before = store::nodes::find_locked(&**tx, &tx.domain(), part.node).await?;
-    let Some(before) = before.filter(|node| node.status == work.during) else { return Ok(()) };
-    if status == work.during {
-        return Ok(store::nodes::set_progress(&**tx, before.id, progress).await?);
-    }
-    let mut after = Node { status, progress, ..before.clone() };
-    if let Some(message) = message {
-        after.error_type = Some(work.error);
-        after.error_msg = Some(message);
-    } else {
-        after.pending_addition = false;
+    let mut after = Node { status, ..before.clone() };
+    match status {
+        NodeStatus::Discover => return nodes::reset(tx, before).await,
+        NodeStatus::Error => {
+            after.progress = 100;
+            after.error_type = Some(error_of(work));
+            after.error_msg.clone_from(&part.message);
+        }
+        NodeStatus::Stopped => {}
+        NodeStatus::Ready => (after.progress, after.pending_addition) = (100, false),
+        _ => after.progress = 100,
     }
     nodes::save(tx, &before, &after).await
-}
-
-/// All nodes are done: the task ends, and the cluster shows what came of it.
-async fn conclude(tx: &mut ChangeTx, task: Task, work: Work) -> Outcome<()> {
-    let parts = store::tasks::nodes_of(&**tx, task.id).await?;
-    let cluster = match task.cluster {
-        Some(id) => Some(clusters::find_locked(tx, id).await?),
-        None => None,
-    };
-    let name = cluster.as_ref().map_or("", |cluster| &cluster.name);
-    let failed: Vec<String> = parts
-        .iter()
-        .filter_map(|part| part.message.as_ref().map(|message| format!("node {}: {message}", part.node)))
-        .collect();
-    let result = parts
-        .into_iter()
-        .map(|part| (part.node.to_string(), json!({"status": part.status, "message": part.message})))
-        .collect();
-    let (status, message) = if failed.is_empty() {
-        (TaskStatus::Ready, format!("{} of cluster '{name}' is done", work.noun))
-    } else {
-        (TaskStatus::Error, format!("{} has failed. {}", work.noun, shortened(&failed)))
-    };
-    if let Some(before) = cluster {
-        let members = store::nodes::of_cluster(&**tx, &tx.domain(), before.id).await?;
-        let mut after = before.clone();
-        after.status = match status {
-            TaskStatus::Error => ClusterStatus::Error,
-            _ if members.iter().all(|node| node.status == NodeStatus::Ready) => ClusterStatus::Operational,
-            _ => ClusterStatus::PartiallyDeployed,
-        };
-        if after.status == ClusterStatus::Operational {
-            after.changes.clear();
-        }
-        clusters::save(tx, &before, &after).await?;
-    }
-    end(tx, task, status, message, result).await
-}
-
-/// The first of many messages, and how many there are.
-fn shortened(messages: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = messages.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    match messages.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
-}
-
-async fn end(
-    tx: &mut ChangeTx,
-    task: Task,
-    status: TaskStatus,
-    message: String,
-    result: serde_json::Value,
-) -> Outcome<()> {
-    let topic = if status == TaskStatus::Ready { Topic::Done } else { Topic::Error };
-    let notification = NewNotification {
-        topic,
-        message: message.clone(),
-        time: tx.now,
-        cluster: task.cluster,
-        node: None,
-        task: Some(task.id),
-        extension: task.extension.clone(),
-    };
-    store::notifications::insert(&**tx, notification).await?;
-    let task = Task { status, progress: 100, message, result, time_end: Some(tx.now), ..task };
-    Ok(store::tasks::update(&**tx, &task).await?)
 }

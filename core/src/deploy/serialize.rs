@@ -76,6 +76,13 @@ impl Source {
         Ok(Self { cluster, nodes, attributes, customisation })
     }
 
+    /// What the nodes of a cluster share in data of this kind, before any pipeline, as compact JSON.
+    pub(super) async fn common(server: &Server, cluster: i64, kind: DataKind) -> Outcome<String> {
+        let mut common = of_kind(kind, &store::clusters::attributes(server.store.reader(), cluster).await?);
+        merge(&mut common, customisation(server.store.reader(), cluster, kind).await?.common);
+        Ok(Value::Object(common).to_string())
+    }
+
     /// The generated data, before any pipeline: without the nodes whose data a person replaced.
     pub(super) fn generate(&self, kind: DataKind) -> ClusterData {
         let mut common = of_kind(kind, &self.attributes);

@@ -1,12 +1,13 @@
 //! What an extension is given besides the arguments of a call: its database, its settings, the clock, the model.
 
-use super::{Connection, Db, DbTransaction, Described, Error, Prepared, Provider, Result, Scope};
+use super::{Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope};
 use crate::{
     model::{Cluster, Node, Object, Topic},
     store::{self, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+use uuid::Uuid;
 
 /// The accessors that every context has.
 macro_rules! accessors {
@@ -155,19 +156,29 @@ impl PipelineContext {
 }
 
 /// The context of a URL handler, which takes it as an argument like any extractor of axum.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExtensionContext {
     pub(crate) scope: Scope,
     pub(crate) store: Store,
     pub(crate) db: Arc<Db>,
+    desk: Arc<dyn Desk>,
 }
 
 impl ExtensionContext {
     accessors_with_database!();
 
-    pub(crate) fn new(scope: Scope, store: Store) -> Self {
+    pub(crate) fn new(scope: Scope, store: Store, desk: Arc<dyn Desk>) -> Self {
         let db = Arc::new(Db::pool(store.reader(), &scope));
-        Self { scope, store, db }
+        Self { scope, store, db, desk }
+    }
+
+    /// Applies a report about a task of an orchestrator of this extension, where reports come in by a URL. It is committed
+    /// when this returns.
+    ///
+    /// # Errors
+    /// When the database did not let it: nothing is applied then, and the same can be tried again.
+    pub async fn report(&self, task: Uuid, report: Report) -> Result<Heard> {
+        self.desk.report(self.scope.own().metadata.name, task, report).await
     }
 
     /// The database, to read from. What writes begins a transaction: [`ExtensionContext::transaction`].
@@ -182,6 +193,12 @@ impl ExtensionContext {
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
         Ok(DbTransaction::new(self.store.write().await?, self.scope.clone()))
+    }
+}
+
+impl fmt::Debug for ExtensionContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ExtensionContext").field("scope", &self.scope).finish_non_exhaustive()
     }
 }
 

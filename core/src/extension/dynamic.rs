@@ -1,8 +1,8 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
 use super::{
-    Calls, Extension, HookCall, HookContext, Migrations, Pipelines, Provides, Result, SectionError, Urls,
-    extension_section,
+    Calls, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides, Result, SectionError,
+    Urls, extension_section,
 };
 use futures_util::future::BoxFuture;
 use std::{any::Any, sync::Arc};
@@ -13,6 +13,7 @@ pub(crate) trait DynExtension: Send + Sync {
     fn pipelines(&self) -> Pipelines;
     fn provides(&self) -> Provides;
     fn calls(&self) -> Calls;
+    fn orchestrators(&self) -> Orchestrators;
     /// Reads the extension's section of the settings into its own type.
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
@@ -39,6 +40,10 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn calls(&self) -> Calls {
         self.0.calls()
+    }
+
+    fn orchestrators(&self) -> Orchestrators {
+        self.0.orchestrators()
     }
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     NotFound(Cow<'static, str>),
     Invalid(Cow<'static, str>),
     Conflict(Cow<'static, str>),
+    Unauthorized(Cow<'static, str>),
+    Unavailable(Cow<'static, str>),
     Failed(Box<dyn StdError + Send + Sync>),
 }
 
@@ -60,6 +62,18 @@ impl Error {
         Self::new(Kind::Conflict(detail.into()))
     }
 
+    /// From a URL handler: who asks could not show who that is. 401.
+    #[must_use]
+    pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Unauthorized(detail.into()))
+    }
+
+    /// What is needed is away, and may come back: 503 from a URL handler, the reason of a task that is not taken on.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Unavailable(detail.into()))
+    }
+
     /// A failure of the extension itself: 500, and the text in the log.
     #[must_use]
     pub fn failed(detail: impl Into<String>) -> Self {
@@ -86,9 +100,12 @@ impl fmt::Display for Error {
     /// The whole chain, each cause behind a colon.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
-            Kind::Veto(text) | Kind::NotFound(text) | Kind::Invalid(text) | Kind::Conflict(text) => {
-                formatter.write_str(text)
-            }
+            Kind::Veto(text)
+            | Kind::NotFound(text)
+            | Kind::Invalid(text)
+            | Kind::Conflict(text)
+            | Kind::Unauthorized(text)
+            | Kind::Unavailable(text) => formatter.write_str(text),
             Kind::Failed(error) => formatter.write_str(&crate::error::chain(&**error)),
         }
     }

@@ -7,7 +7,6 @@ use crate::model::{Change, Cluster, Node, NodeGroup};
 pub(crate) enum HookCall<'a> {
     NodeCreate(&'a Node),
     NodeUpdate(&'a Node, &'a Change),
-    #[expect(dead_code, reason = "fired by stop and reset, which come with the orchestrators")]
     NodeReset(&'a Node),
     NodeDelete(&'a Node),
     NodeCollectionDelete(&'a [i64]),

@@ -13,8 +13,10 @@ mod hook;
 mod metadata;
 mod methods;
 mod migrations;
+mod orchestrator;
 mod pipeline;
 mod provide;
+mod report;
 mod scope;
 mod settings;
 mod urls;
@@ -26,8 +28,10 @@ pub use error::{Error, Result, veto};
 pub use metadata::{Described, DescribedPipeline, Metadata, PipelineMetadata, Registration};
 pub use methods::{Methods, delete, get, patch, post, put};
 pub use migrations::Migrations;
+pub use orchestrator::{Dispatch, Document, Documents, Orchestrator, OrchestratorContext, Orchestrators, Receipt};
 pub use pipeline::{Pipeline, Pipelines, Prepared};
 pub use provide::{Calls, Provider, Provides};
+pub use report::{Heard, NodeReport, Report, Said};
 pub use settings::NoSettings;
 pub use urls::Urls;
 
@@ -36,6 +40,7 @@ pub(crate) use dynamic::DynExtension;
 pub(crate) use error::Kind;
 pub(crate) use fence::Fence;
 pub(crate) use hook::HookCall;
+pub(crate) use orchestrator::Desk;
 pub(crate) use pipeline::{DynPipeline, Stage};
 pub(crate) use provide::{Called, Provided};
 pub(crate) use scope::{Peer, Scope};
@@ -99,6 +104,11 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// What it calls of the extensions that it requires; see [`Provides`].
     fn calls(&self) -> Calls {
         Calls::new()
+    }
+
+    /// Its orchestrators, which clusters choose by name; see [`Orchestrator`].
+    fn orchestrators(&self) -> Orchestrators {
+        Orchestrators::new()
     }
 
     /// A node was created: after the insert, before the commit.

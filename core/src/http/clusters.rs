@@ -12,6 +12,7 @@ use crate::{
         clusters::{self, ClusterInput, ClusterUpdate},
         membership::{self, Assignment, Unassignment},
     },
+    deploy,
     error::Refusal,
     model::{Cluster, Object},
     server::Server,
@@ -84,21 +85,18 @@ async fn update(State(server): App, Id(id): Id, Json(wanted): Json<ClusterUpdate
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Force {
-    /// Whether it is deleted even if an extension refuses or fails.
+    /// Whether it is deleted even if an extension refuses or fails, and without asking its orchestrator: what is on the
+    /// machines stays there.
     #[serde(default)]
     force: bool,
 }
 
-/// Deletes a cluster, with those of its nodes that anything was done to.
+/// Deletes a cluster. Its orchestrator removes those of its nodes that anything was done to; the others are free again.
 #[utoipa::path(delete, path = "/clusters/{id}", params(Force), responses(
     (status = 409, description = "A task works on it."),
 ))]
 async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Force>) -> Answer<Accepted> {
-    let tolerance = if force { Tolerance::Unstoppable } else { Tolerance::Strict };
-    let mut tx = server.change(tolerance).await?;
-    let task = clusters::delete(&mut tx, id).await?;
-    tx.commit().await?;
-    Ok(Accepted(task))
+    Ok(Accepted(deploy::delete_cluster(&server, id, force).await?))
 }
 
 /// What the deployment data of a cluster are made of.

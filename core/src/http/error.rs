@@ -187,7 +187,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, text),
             Refusal::NotFound(_) => Self::new(StatusCode::NOT_FOUND, text),
-            Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, text),
+            Refusal::Conflict(_) | Refusal::Illegal(_) => Self::new(StatusCode::CONFLICT, text),
             Refusal::OutOfRange { total, .. } => {
                 Self { total: Some(total), ..Self::new(StatusCode::RANGE_NOT_SATISFIABLE, text) }
             }
@@ -234,6 +234,8 @@ impl IntoResponse for Error {
             Kind::Veto(detail) | Kind::Conflict(detail) => Problem::new(StatusCode::CONFLICT, detail),
             Kind::NotFound(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
             Kind::Invalid(detail) => Problem::bad_request(detail),
+            Kind::Unauthorized(detail) => Problem::new(StatusCode::UNAUTHORIZED, detail),
+            Kind::Unavailable(detail) => Problem::unavailable(detail),
             Kind::Failed(error) => match error.downcast::<DbErr>() {
                 // What the fence says is no failure of the database.
                 Ok(error) if !matches!(*error, DbErr::Custom(_)) => Problem::from(*error),

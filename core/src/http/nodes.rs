@@ -4,15 +4,16 @@ use super::{
     App,
     extract::{Id, Ids, Json, Query, empty_is_none, list_query},
     openapi::Resource,
-    respond::{Answer, Created, List, Whole, check_order},
+    respond::{Answer, Created, List, Removal, Whole, check_order},
 };
 use crate::{
     change::{
         Tolerance,
         nodes::{self, Heard, NodeInList},
     },
+    deploy,
     error::Refusal,
-    model::{Discovery, Node, NodeStatus, NodeUpdate, Task},
+    model::{Discovery, Node, NodeStatus, NodeUpdate},
     store::{self, NodeFilter},
 };
 use axum::extract::State;
@@ -134,18 +135,15 @@ struct Which {
     (status = 403, description = "A task works on one of them."),
     (status = 404, description = "One of the nodes is unknown."),
 ))]
-async fn delete_all(State(server): App, Query(Which { ids: Ids(ids) }): Query<Which>) -> Answer<Json<Task>> {
-    let mut tx = server.change(Tolerance::Strict).await?;
-    let task = nodes::delete(&mut tx, &ids).await?;
-    tx.commit().await?;
-    Ok(Json(task))
+async fn delete_all(State(server): App, Query(Which { ids: Ids(ids) }): Query<Which>) -> Answer<Removal> {
+    Ok(Removal(deploy::delete_nodes(&server, &ids).await?))
 }
 
 /// Deletes a node.
 #[utoipa::path(delete, path = "/nodes/{id}", responses(
     (status = 403, description = "A task works on it."),
 ))]
-async fn delete(server: App, Id(id): Id) -> Answer<Json<Task>> {
+async fn delete(server: App, Id(id): Id) -> Answer<Removal> {
     delete_all(server, Query(Which { ids: Ids(vec![id]) })).await
 }
 

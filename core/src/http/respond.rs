@@ -33,6 +33,16 @@ impl IntoResponse for Accepted {
     }
 }
 
+/// The task of a removal: 200 when it has ended already, 202 when an orchestrator has to work.
+pub(super) struct Removal(pub(super) Task);
+
+impl IntoResponse for Removal {
+    fn into_response(self) -> Response {
+        let status = if self.0.status.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
+        (status, Json(self.0)).into_response()
+    }
+}
+
 /// 204
 pub(super) struct NoContent;
 

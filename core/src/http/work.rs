@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     change::Tolerance,
-    deploy::{self, DataKind, Selection, Work, WorkRequest},
+    deploy::{self, DataKind, Selection, Wanted, WorkRequest},
     error::Refusal,
-    model::{SentDocument, Task, TaskKind, TaskStatus},
+    model::{SentDocument, Task, TaskStatus},
     server::Server,
     store::{self, LogLine, TaskFilter},
 };
@@ -26,6 +26,9 @@ pub(super) fn routes() -> Resource {
     Resource::new("work", "Work on the nodes of a cluster, and the tasks that it is done in.")
         .routes(routes!(provision))
         .routes(routes!(deploy))
+        .routes(routes!(changes))
+        .routes(routes!(stop))
+        .routes(routes!(reset))
         .routes(routes!(list))
         .routes(routes!(show, delete))
         .routes(routes!(log))
@@ -46,7 +49,7 @@ struct ProvisionQuery {
     (status = 409, description = "A task works on the cluster."),
 ))]
 async fn provision(State(server): App, Id(id): Id, Query(query): Query<ProvisionQuery>) -> Answer<Accepted> {
-    request(&server, id, TaskKind::Provision, query.nodes, false).await
+    request(&server, id, Wanted::Provision(selection(query.nodes))).await
 }
 
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -64,18 +67,49 @@ struct DeployQuery {
     (status = 409, description = "A task works on the cluster."),
 ))]
 async fn deploy(State(server): App, Id(id): Id, Query(query): Query<DeployQuery>) -> Answer<Accepted> {
-    request(&server, id, TaskKind::Deployment, query.nodes, query.dry_run).await
+    let wanted = Wanted::Deployment { selection: selection(query.nodes), dry_run: query.dry_run };
+    request(&server, id, wanted).await
 }
 
-async fn request(
-    server: &Arc<Server>,
-    cluster: i64,
-    kind: TaskKind,
-    nodes: Option<Ids>,
-    dry_run: bool,
-) -> Answer<Accepted> {
-    let selection = nodes.map_or(Selection::All, |Ids(ids)| Selection::These(ids));
-    Ok(Accepted(deploy::request(server, WorkRequest { cluster, kind, selection, dry_run }).await?))
+/// Removes, provisions and deploys whatever is pending in a cluster, in this order: each in a subtask of its own.
+#[utoipa::path(put, path = "/clusters/{id}/changes", responses(
+    (status = 409, description = "A task works on the cluster."),
+))]
+async fn changes(State(server): App, Id(id): Id) -> Answer<Accepted> {
+    request(&server, id, Wanted::Changes).await
+}
+
+/// Stops what runs on a cluster. A node that was being provisioned goes back to `discover`, one that was being deployed
+/// becomes `stopped`.
+#[utoipa::path(put, path = "/clusters/{id}/stop", responses(
+    (status = 409, description = "Nothing runs on the cluster, or nothing that can be stopped."),
+))]
+async fn stop(State(server): App, Id(id): Id) -> Answer<Accepted> {
+    Ok(Accepted(deploy::stop(&server, id).await?))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ResetQuery {
+    /// Whether it is reset even while a task runs: then that fails first.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Takes everything from the nodes of a cluster: they go back to `discover`, and their roles are pending again.
+#[utoipa::path(put, path = "/clusters/{id}/reset", params(ResetQuery), responses(
+    (status = 409, description = "A task works on the cluster."),
+))]
+async fn reset(State(server): App, Id(id): Id, Query(ResetQuery { force }): Query<ResetQuery>) -> Answer<Accepted> {
+    request(&server, id, Wanted::Reset { force }).await
+}
+
+fn selection(nodes: Option<Ids>) -> Selection {
+    nodes.map_or(Selection::All, |Ids(ids)| Selection::These(ids))
+}
+
+async fn request(server: &Arc<Server>, cluster: i64, wanted: Wanted) -> Answer<Accepted> {
+    Ok(Accepted(deploy::request(server, WorkRequest { cluster, wanted }).await?))
 }
 
 list_query! {
@@ -127,11 +161,7 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
                 Refusal::Conflict(format!("task {id} is {}; wait until it has ended, or force it", task.status));
             return Err(refusal.into());
         }
-        // Its nodes must not wait for reports that nobody will hear.
-        deploy::fail(&server, &task, None, "the task was deleted by force".to_owned()).await?;
-        for orchestrator in server.orchestrators.values() {
-            orchestrator.abandon(task.uuid);
-        }
+        deploy::give_up(&server, &task, "the task was deleted by force").await?;
     }
     let tx = server.change(Tolerance::Strict).await?;
     store::tasks::delete(&*tx, id).await?;
@@ -189,8 +219,8 @@ async fn provisioning_info(State(server): App, Id(id): Id) -> Answer<Json<SentIn
 
 async fn sent_info(server: &Server, id: i64, kind: DataKind) -> Answer<Json<SentInfo>> {
     let task = find(server, id).await?;
-    let sent = match Work::of(task.name) {
-        Some(work) if work.data == kind => store::sent::of_task(server.store.reader(), id).await?,
+    let sent = match task.name.work().and_then(DataKind::of) {
+        Some(own) if own == kind => store::sent::of_task(server.store.reader(), id).await?,
         _ => Vec::new(),
     };
     if sent.is_empty() {

@@ -3,6 +3,7 @@
 mod change;
 mod cluster;
 mod group;
+mod lifecycle;
 mod mac;
 mod merge;
 mod node;
@@ -11,6 +12,7 @@ mod role;
 mod sent;
 mod task;
 mod words;
+mod work;
 
 pub use change::{Change, FieldChange};
 pub use cluster::{Cluster, ClusterStatus};
@@ -19,8 +21,10 @@ pub use mac::{InvalidMac, MacAddress};
 pub use node::{ErrorType, Node, NodeStatus};
 pub use role::Role;
 pub use task::Topic;
+pub use work::Work;
 
 pub(crate) use cluster::Customisation;
+pub(crate) use lifecycle::{ABORTED, Happening, Illegal, News, Place, TaskNode, aggregate, error_of, step};
 pub(crate) use merge::{Merged, merge};
 pub(crate) use node::{Discovery, NodeUpdate};
 pub(crate) use release::{Release, ReleaseState};

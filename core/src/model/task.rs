@@ -1,6 +1,6 @@
 //! Tasks: work that was asked for, and notifications of what nobody asked for.
 
-use super::words::words;
+use super::{Work, words::words};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,10 +36,32 @@ words! {
         Provision = "provision",
         /// Gives nodes their roles.
         Deployment = "deployment",
+        /// Removes, provisions and deploys what is pending, each in a task of its own.
+        Deploy = "deploy",
+        /// Holds together tasks of several clusters.
+        Super = "super",
+        /// Stops the task that works on a cluster.
+        StopDeployment = "stop_deployment",
+        /// Takes everything from the nodes of a cluster.
+        ResetEnvironment = "reset_environment",
         /// Removes nodes.
         NodeDeletion = "node_deletion",
         /// Removes a cluster with its nodes.
         ClusterDeletion = "cluster_deletion",
+    }
+}
+
+impl TaskKind {
+    /// What a task of this kind does to nodes; `None` where it only has parts.
+    pub(crate) const fn work(self) -> Option<Work> {
+        match self {
+            Self::Provision => Some(Work::Provision),
+            Self::Deployment => Some(Work::Deployment),
+            Self::Deploy | Self::Super => None,
+            Self::StopDeployment => Some(Work::Stop),
+            Self::ResetEnvironment => Some(Work::Reset),
+            Self::NodeDeletion | Self::ClusterDeletion => Some(Work::Removal),
+        }
     }
 }
 
@@ -72,6 +94,12 @@ pub(crate) struct Task {
     pub(crate) extension: Option<String>,
     /// Whether everything is done but the dispatch.
     pub(crate) dry_run: bool,
+    /// The orchestrator that works on it: that of its cluster when it was asked for.
+    #[serde(skip)]
+    pub(crate) orchestrator: String,
+    /// What the orchestrator calls it, once it has taken it on.
+    #[serde(skip)]
+    pub(crate) receipt: Option<String>,
     /// When it was asked for.
     pub(crate) time_start: DateTime<Utc>,
     /// When it ended.
@@ -85,6 +113,8 @@ words! {
         Stdout = "stdout",
         /// The standard error of the operator's command.
         Stderr = "stderr",
+        /// The orchestrator.
+        Orchestrator = "orchestrator",
         /// Rivetgun itself.
         Rivetgun = "rivetgun",
     }

@@ -1,9 +1,11 @@
 //! Collects what was linked, orders it, and checks all of it at once. Nobody else reads `inventory`.
 
 mod calls;
+mod orchestrators;
 mod order;
 mod problem;
 
+pub(crate) use orchestrators::LOCAL;
 pub(crate) use problem::{BootProblem, BootProblems, WrittenUrl};
 
 use calls::Party;
@@ -11,8 +13,8 @@ use calls::Party;
 use crate::{
     contain::{self, Parts},
     extension::{
-        Called, Containment, DynExtension, DynPipeline, Fence, Metadata, OnFault, Peer, Provided, Registration,
-        SectionError, UrlEntry,
+        Called, Containment, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer, Provided,
+        Registration, SectionError, UrlEntry,
     },
     model::{Cluster, Node},
     store::{Migrator, Owners, claims_of},
@@ -45,6 +47,7 @@ pub(crate) struct Loaded {
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
     pub(crate) provided: Vec<Provided>,
     calls: Vec<Called>,
+    pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
     settings: Arc<dyn Any + Send + Sync>,
     pub(crate) on_fault: OnFault,
     pub(crate) hook_timeout: Duration,
@@ -124,6 +127,7 @@ impl Registry {
                 Err(found) => problems.extend(found),
             }
         }
+        problems.extend(orchestrators::problems(&extensions));
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
         (Self { extensions, calls }, problems)
@@ -199,7 +203,7 @@ impl Loaded {
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
         let containment = Containment::take_from(&mut section);
         let assembled = contain::assemble(registration, section);
-        let Parts { extension, settings, urls, migrations, pipelines, provides, calls } = assembled
+        let Parts { extension, settings, urls, migrations, pipelines, provides, calls, orchestrators } = assembled
             .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
         match (containment, settings) {
             (Ok(containment), Ok(settings)) => Ok(Self {
@@ -211,6 +215,7 @@ impl Loaded {
                 pipelines,
                 provided: provides,
                 calls,
+                orchestrators,
                 settings,
                 on_fault: containment.on_fault,
                 hook_timeout: containment.hook_timeout(sections.hook_timeout),

@@ -18,6 +18,7 @@ catalogue! {
     RG0109 = "two URL patterns can match one path";
     RG0110 = "the name of an extension claims tables that are not its own";
     RG0111 = "an extension calls what none that it requires provides";
+    RG0112 = "the name of an orchestrator cannot be used";
 }
 
 /// One thing that is wrong.
@@ -33,6 +34,7 @@ pub(crate) enum BootProblem {
     Pattern { url: WrittenUrl, detail: String },
     Patterns { count: usize, detail: String },
     Call { metadata: &'static Metadata, called: &'static str, provided_by: Vec<&'static str> },
+    Orchestrator { metadata: &'static Metadata, name: &'static str, why: String },
     Claim { metadata: &'static Metadata, tables: Vec<String> },
     Clash { one: WrittenUrl, other: WrittenUrl, path: String },
     Uncompared { one: WrittenUrl, other: WrittenUrl, why: &'static str },
@@ -83,6 +85,7 @@ impl BootProblem {
             Self::Pattern { .. } | Self::Patterns { .. } => &RG0108,
             Self::Call { .. } => &RG0111,
             Self::Claim { .. } => &RG0110,
+            Self::Orchestrator { .. } => &RG0112,
             Self::Clash { .. } | Self::Uncompared { .. } => &RG0109,
         }
     }
@@ -106,6 +109,9 @@ impl fmt::Display for BootProblem {
                 metadata.name,
                 Place(metadata)
             ),
+            Self::Orchestrator { metadata, name, why } => {
+                write!(formatter, "the orchestrator `{name}` of `{}` ({}) {why}", metadata.name, Place(metadata))
+            }
             Self::Cycle { extensions } => {
                 let names: Vec<_> = extensions.iter().chain(extensions.first()).map(|metadata| metadata.name).collect();
                 let places: Vec<_> = extensions.iter().map(|metadata| Place(metadata).to_string()).collect();

@@ -38,7 +38,7 @@ pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
-pub(crate) use tasks::{NewTask, TaskFilter, TaskNode};
+pub(crate) use tasks::{NewTask, TaskFilter};
 
 use fence::Gate;
 use rivetgun_migrations::BUFFER_TABLE as BUFFER;

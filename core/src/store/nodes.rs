@@ -295,6 +295,12 @@ pub(crate) async fn touch(connection: &impl ConnectionTrait, id: i64, now: DateT
     row.update(connection).await.map(drop)
 }
 
+/// Notes whether a node can be reached, and nothing else.
+pub(crate) async fn set_online(connection: &impl ConnectionTrait, id: i64, online: bool) -> Result<(), DbErr> {
+    let row = node::ActiveModel { id: Unchanged(id), online: Set(online), ..Default::default() };
+    row.update(connection).await.map(drop)
+}
+
 /// Notes how far the work on a node is, and nothing else.
 pub(crate) async fn set_progress(connection: &impl ConnectionTrait, id: i64, progress: i32) -> Result<(), DbErr> {
     node::Entity::update_many()

@@ -4,7 +4,7 @@ use super::entity::sent_document;
 use crate::model::SentDocument;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// A statement holds all of its documents.
@@ -27,6 +27,19 @@ pub(crate) async fn insert(
         sent_document::Entity::insert_many(rows).exec_without_returning(connection).await?;
     }
     Ok(())
+}
+
+/// Whether a task has documents.
+pub(crate) async fn is_kept(connection: &impl ConnectionTrait, task: i64) -> Result<bool, DbErr> {
+    let of_task = sent_document::Entity::find().filter(sent_document::Column::TaskId.eq(task));
+    Ok(of_task
+        .select_only()
+        .column(sent_document::Column::Id)
+        .limit(1)
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?
+        .is_some())
 }
 
 /// The documents of a task: the one that all nodes share, then those of the nodes, in the order of their ids.

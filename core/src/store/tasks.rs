@@ -5,12 +5,13 @@ use super::{
     entity::{task, task_node},
     stored,
 };
-use crate::model::{NodeStatus, Task, TaskKind, TaskStatus};
+use crate::model::{NodeStatus, Task, TaskKind, TaskNode, TaskStatus};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -27,20 +28,12 @@ pub(crate) struct TaskFilter {
 pub(crate) struct NewTask {
     pub(crate) cluster: Option<i64>,
     pub(crate) kind: TaskKind,
+    pub(crate) parent: Option<i64>,
     pub(crate) dry_run: bool,
+    pub(crate) orchestrator: String,
     /// The server that works on it.
     pub(crate) server: Uuid,
     pub(crate) now: DateTime<Utc>,
-}
-
-/// The part of one node in a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TaskNode {
-    pub(crate) node: i64,
-    /// Where the node stands as far as this task is concerned.
-    pub(crate) status: NodeStatus,
-    pub(crate) progress: i32,
-    pub(crate) message: Option<String>,
 }
 
 pub(crate) async fn list(
@@ -74,12 +67,6 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, id: i64) -> Result<O
     Ok(Some(task))
 }
 
-/// Reads a task and keeps others from changing it until the transaction ends.
-pub(crate) async fn find_locked(connection: &impl ConnectionTrait, uuid: Uuid) -> Result<Option<Task>, DbErr> {
-    let of_uuid = task::Entity::find().filter(task::Column::Uuid.eq(uuid)).lock_exclusive();
-    of_uuid.one(connection).await?.map(from_row).transpose()
-}
-
 /// The tasks that a server has not ended.
 pub(crate) async fn unfinished_of(connection: &impl ConnectionTrait, server: Uuid) -> Result<Vec<Task>, DbErr> {
     let rows = task::Entity::find()
@@ -91,10 +78,34 @@ pub(crate) async fn unfinished_of(connection: &impl ConnectionTrait, server: Uui
     rows.into_iter().map(from_row).collect()
 }
 
-/// A task that has not ended, of this cluster.
-pub(crate) async fn unfinished_in(connection: &impl ConnectionTrait, cluster: i64) -> Result<Option<Task>, DbErr> {
+/// The tasks of a cluster that have not ended, in the order of their ids: a whole before its parts.
+pub(crate) async fn unfinished_in(connection: &impl ConnectionTrait, cluster: i64) -> Result<Vec<Task>, DbErr> {
     let select = task::Entity::find().filter(task::Column::ClusterId.eq(cluster)).filter(is_unfinished());
-    select.order_by_asc(task::Column::Id).one(connection).await?.map(from_row).transpose()
+    let rows = select.order_by_asc(task::Column::Id).all(connection).await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// The parts of a task, in the order of their ids.
+pub(crate) async fn parts_of(connection: &impl ConnectionTrait, whole: i64) -> Result<Vec<Task>, DbErr> {
+    let select = task::Entity::find().filter(task::Column::ParentId.eq(whole)).order_by_asc(task::Column::Id);
+    select.all(connection).await?.into_iter().map(from_row).collect()
+}
+
+pub(crate) async fn find_by_uuid(connection: &impl ConnectionTrait, uuid: Uuid) -> Result<Option<Task>, DbErr> {
+    task::Entity::find().filter(task::Column::Uuid.eq(uuid)).one(connection).await?.map(from_row).transpose()
+}
+
+/// Reads tasks, in the order of their ids, and keeps others from changing them until the transaction ends.
+pub(crate) async fn find_all_locked(connection: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Task>, DbErr> {
+    let these = task::Entity::find().filter(task::Column::Id.is_in(ids.iter().copied()));
+    let rows = these.order_by_asc(task::Column::Id).lock_exclusive().all(connection).await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// Notes that the orchestrator has taken on a task.
+pub(crate) async fn set_receipt(connection: &impl ConnectionTrait, uuid: Uuid, receipt: &str) -> Result<(), DbErr> {
+    let this = task::Entity::update_many().filter(task::Column::Uuid.eq(uuid));
+    this.col_expr(task::Column::Receipt, Expr::value(receipt)).exec(connection).await.map(drop)
 }
 
 /// How many tasks have not ended.
@@ -112,10 +123,12 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewTask, node
         progress: Set(0),
         message: Set(String::new()),
         result: Set(serde_json::json!({})),
-        parent_id: Set(None),
+        parent_id: Set(new.parent),
         extension: Set(None),
         dry_run: Set(new.dry_run),
         server_id: Set(new.server),
+        orchestrator: Set(new.orchestrator),
+        receipt: Set(None),
         time_start: Set(new.now),
         time_end: Set(None),
     };
@@ -157,33 +170,18 @@ pub(crate) async fn nodes_of(connection: &impl ConnectionTrait, task: i64) -> Re
     rows.into_iter().map(part_from_row).collect()
 }
 
-/// The part of one node in a task.
-pub(crate) async fn node_of(
+pub(crate) async fn update_node(connection: &impl ConnectionTrait, task: i64, node: &TaskNode) -> Result<(), DbErr> {
+    task_node::Entity::update(task_node_row(task, node)).exec(connection).await.map(drop)
+}
+
+/// Moves the part of a node to where the work on it begins.
+pub(crate) async fn begin_node(
     connection: &impl ConnectionTrait,
     task: i64,
     node: i64,
-) -> Result<Option<TaskNode>, DbErr> {
-    task_node::Entity::find_by_id((task, node)).one(connection).await?.map(part_from_row).transpose()
-}
-
-/// How far a task is: the mean progress of its nodes, and how many of them are not done.
-pub(crate) async fn tally(connection: &impl ConnectionTrait, task: i64) -> Result<(i32, u64), DbErr> {
-    let of_task = task_node::Entity::find().filter(task_node::Column::TaskId.eq(task));
-    let open = of_task.clone().filter(task_node::Column::Progress.lt(100)).count(connection).await?;
-    let sums: Option<(i64, Option<i64>)> = of_task
-        .select_only()
-        .column_as(task_node::Column::NodeId.count(), "nodes")
-        .column_as(task_node::Column::Progress.sum(), "progress")
-        .into_tuple()
-        .one(connection)
-        .await?;
-    let (nodes, progress) = sums.unwrap_or_default();
-    let mean = progress.unwrap_or_default() / nodes.max(1);
-    Ok((i32::try_from(mean).unwrap_or(100), open))
-}
-
-pub(crate) async fn update_node(connection: &impl ConnectionTrait, task: i64, node: &TaskNode) -> Result<(), DbErr> {
-    task_node::Entity::update(task_node_row(task, node)).exec(connection).await.map(drop)
+    status: NodeStatus,
+) -> Result<(), DbErr> {
+    update_node(connection, task, &TaskNode { node, status, progress: 0, message: None }).await
 }
 
 fn task_node_row(task: i64, node: &TaskNode) -> task_node::ActiveModel {
@@ -238,6 +236,8 @@ fn from_row(row: task::Model) -> Result<Task, DbErr> {
         subtasks: Vec::new(),
         extension: row.extension,
         dry_run: row.dry_run,
+        orchestrator: row.orchestrator,
+        receipt: row.receipt,
         time_start: row.time_start,
         time_end: row.time_end,
     })

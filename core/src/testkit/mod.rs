@@ -26,7 +26,7 @@ pub use client::Answer;
 pub use contract::Contract;
 
 use crate::{
-    boot::{self, Assembled, Linked},
+    boot::{self, Linked, Started},
     http::Api,
     server::{Clock, Server},
     settings::Settings,
@@ -157,8 +157,8 @@ impl TestServer {
             Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
         settings.state_dir = dir.path().to_owned();
         settings.database_url = database_url.or(settings.database_url);
-        let booted = async { Ok::<_, boot::BootError>(Linked::new(settings)?.migrated().await?.assembled(clock)) };
-        let Assembled { server, api } =
+        let booted = async { Linked::new(settings)?.migrated().await?.assembled(clock).started().await };
+        let Started { server, api } =
             booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));
         Self { server, api, dir }
     }

@@ -9,11 +9,11 @@ use super::{
     serve::signals,
 };
 use crate::{
-    boot::{self, Assembled, BootError, Linked},
+    boot::{self, BootError, Linked, Started},
     change::{Tolerance, enabling},
-    deploy::{self, DataKind, LocalSettings, Selection, WorkRequest},
+    deploy::{self, DataKind, LocalSettings, Selection, Wanted, WorkRequest},
     http::{Api, BASE, templates},
-    model::{Cluster, Node, TaskKind, TaskStatus},
+    model::{Cluster, Node, TaskStatus},
     server::{Clock, Server},
     settings::{Orchestrators, Settings},
     store,
@@ -39,20 +39,20 @@ pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> 
     let mut signals = signals()?;
     // The demo leaves nothing behind: its state is a directory that goes with it.
     let state = tempfile::tempdir().map_err(CliError::Output)?;
-    let (assembled, listener) = tokio::select! {
+    let (started, listener) = tokio::select! {
         shown = show(settings, listen, state.path()) => shown?,
         _ = signals.recv() => return Ok(()),
     };
     if exit {
-        boot::stop_work(&assembled.server).await;
+        boot::stop_work(&started.server).await;
         return Ok(());
     }
     say("\nserving until Ctrl-C")?;
-    Ok(assembled.serve(listener, signals).await?)
+    Ok(started.serve(listener, signals).await?)
 }
 
 /// Shows everything; the server that is left can serve.
-async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(Assembled, TcpListener), CliError> {
+async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(Started, TcpListener), CliError> {
     let start = Instant::now();
     let local = LocalSettings {
         provision: Some(PROVISION.to_owned()),
@@ -73,7 +73,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
     let migrated = Linked::new(settings)?.migrated().await?;
     let applied: usize = migrated.applied.iter().map(|owner| owner.names.len()).sum();
     say(format!("   {applied} migrations applied to a temporary SQLite database, which goes when the demo ends"))?;
-    let Assembled { server, api } = migrated.assembled(Clock::system());
+    let Started { server, api } = migrated.assembled(Clock::system()).started().await?;
     for loaded in server.registry.iter() {
         let metadata = loaded.metadata;
         say(format!("   extension {NAME}{}{NAME:#} {}: {}", metadata.name, metadata.version, metadata.description))?;
@@ -86,9 +86,9 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
     title(
         "5. Provision and deploy: a command for each node (yours later, a stand-in here), with its data on standard input",
     )?;
-    for kind in [TaskKind::Provision, TaskKind::Deployment] {
-        let wanted = WorkRequest { cluster: cluster.id, kind, selection: Selection::All, dry_run: false };
-        let task = deploy::request(&server, wanted).await?;
+    for wanted in [Wanted::Provision(Selection::All), Wanted::Deployment { selection: Selection::All, dry_run: false }]
+    {
+        let task = deploy::request(&server, WorkRequest { cluster: cluster.id, wanted }).await?;
         let task = progress::watch(&server, task, &nodes).await?;
         if task.status != TaskStatus::Ready {
             return Err(CliError::Told(task.message));
@@ -99,7 +99,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(A
     call_urls(&server, &api, &cluster, &nodes, address).await?;
     say(format!("\n{GOOD}done{GOOD:#} in {:.1} s", start.elapsed().as_secs_f64()))?;
     where_to_look(&cluster, address)?;
-    Ok((Assembled { server, api }, listener))
+    Ok((Started { server, api }, listener))
 }
 
 async fn import_sample(server: &Arc<Server>) -> Result<(Cluster, Vec<Node>), CliError> {

@@ -50,8 +50,12 @@ pub(super) enum Ended {
 }
 
 impl Command<'_> {
-    /// Runs the process to its end, the time limit, or the stop of the server. What it says goes to `heard`.
-    pub(super) async fn run(self, stopping: &CancellationToken, heard: mpsc::Sender<Spoken>) -> io::Result<Ended> {
+    /// Runs the process to its end, the time limit, or one of the stops. What it says goes to `heard`.
+    pub(super) async fn run(
+        self,
+        [stop, stopping]: [&CancellationToken; 2],
+        heard: mpsc::Sender<Spoken>,
+    ) -> io::Result<Ended> {
         let mut child = tokio::process::Command::new("/bin/sh")
             .arg("-c")
             .arg(self.line)
@@ -83,7 +87,7 @@ impl Command<'_> {
                     end(&mut child, group).await;
                     return Ok(Ended::TooLate);
                 }
-                () = stopping.cancelled() => {
+                () = async { tokio::select! { () = stop.cancelled() => {}, () = stopping.cancelled() => {} } } => {
                     end(&mut child, group).await;
                     return Ok(Ended::Stopped);
                 }

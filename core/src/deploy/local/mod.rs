@@ -7,20 +7,19 @@
 //! whatever picks it up.
 
 mod command;
-mod log;
 
 use super::{
-    DataKind,
-    orchestrator::{Dispatch, Orchestrator},
-    report::{self, Report, Said},
+    log::Log,
+    orchestrator::{DynOrchestrator, Taken},
+    report,
 };
 use crate::{
-    model::{LogStream, Merged, Node},
+    extension::{Dispatch, Receipt, Report, Said},
+    model::{LogStream, Node, Work},
     server::Server,
 };
 use command::{Command, Ended, Spoken};
 use futures_util::{StreamExt, future::BoxFuture, stream};
-use log::Log;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -29,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -41,6 +40,10 @@ pub(crate) struct LocalSettings {
     pub(crate) provision: Option<String>,
     /// The shell command that deploys a node; without one, documents are written to files.
     pub(crate) deploy: Option<String>,
+    /// The shell command that takes everything from a node that is reset; without one, nothing is run.
+    pub(crate) reset: Option<String>,
+    /// The shell command that takes everything from a node that is removed; without one, nothing is run.
+    pub(crate) remove: Option<String>,
     /// How many nodes are worked on at once.
     pub(crate) parallel: NonZeroU16,
     /// How long a command may take, in seconds.
@@ -50,81 +53,126 @@ pub(crate) struct LocalSettings {
 impl Default for LocalSettings {
     fn default() -> Self {
         let (parallel, time_limit) = (NonZeroU16::MIN.saturating_add(7), NonZeroU64::MIN.saturating_add(5399));
-        Self { provision: None, deploy: None, parallel, time_limit }
+        Self { provision: None, deploy: None, reset: None, remove: None, parallel, time_limit }
     }
 }
 
 impl LocalSettings {
-    fn command(&self, kind: DataKind) -> Option<&str> {
-        match kind {
-            DataKind::Provisioning => self.provision.as_deref(),
-            DataKind::Deployment => self.deploy.as_deref(),
+    fn command(&self, work: Work) -> Option<&str> {
+        match work {
+            Work::Provision => self.provision.as_deref(),
+            Work::Deployment => self.deploy.as_deref(),
+            Work::Reset => self.reset.as_deref(),
+            Work::Removal => self.remove.as_deref(),
+            Work::Stop => None,
         }
     }
 }
 
 /// The orchestrator `local`.
+#[derive(Debug, Clone)]
+pub(crate) struct Local(Arc<Shared>);
+
 #[derive(Debug)]
-pub(crate) struct Local {
+struct Shared {
     settings: LocalSettings,
     /// Where documents are written for which there is no command.
     outbox: PathBuf,
     /// The tasks that are worked on, and what ends them.
-    running: Mutex<BTreeMap<Uuid, CancellationToken>>,
+    running: Mutex<BTreeMap<Uuid, Running>>,
 }
 
 /// A task that is worked on.
-struct Job<'a> {
-    server: &'a Arc<Server>,
-    dispatch: &'a Dispatch,
+#[derive(Debug, Clone)]
+struct Running {
+    stop: CancellationToken,
+    /// Closed when nothing of it runs any more.
+    ended: watch::Receiver<()>,
+}
+
+/// The work on a task.
+struct Job {
+    server: Arc<Server>,
+    dispatch: Dispatch,
     log: Log,
+    /// Ends it without a word: whoever asks for that tells of it.
     stop: CancellationToken,
 }
 
 impl Local {
     pub(crate) fn new(settings: LocalSettings, state_dir: &Path) -> Self {
-        Self { settings, outbox: state_dir.join("outbox"), running: Mutex::default() }
+        Self(Arc::new(Shared { settings, outbox: state_dir.join("outbox"), running: Mutex::default() }))
     }
+}
 
-    async fn work_on(&self, server: &Arc<Server>, dispatch: &Dispatch) {
+impl Shared {
+    /// Works on a task in the background; the server waits for it when it stops.
+    fn spawn(self: &Arc<Self>, server: &Arc<Server>, dispatch: Dispatch) {
+        let (running, ended) = watch::channel(());
+        let stop = CancellationToken::new();
         let job =
-            Job { server, dispatch, log: Log::open(server, dispatch.task.id), stop: server.stopping.child_token() };
-        self.running().insert(dispatch.task.uuid, job.stop.clone());
-        stream::iter(dispatch.nodes.iter())
-            .for_each_concurrent(usize::from(self.settings.parallel.get()), |node| self.work_on_node(&job, node))
-            .await;
-        self.running().remove(&dispatch.task.uuid);
+            Job { log: Log::open(server, dispatch.task), server: Arc::clone(server), stop: stop.clone(), dispatch };
+        self.running().insert(job.dispatch.task, Running { stop, ended });
+        let shared = Arc::clone(self);
+        server.work.spawn(async move {
+            stream::iter(job.dispatch.nodes.iter())
+                .for_each_concurrent(usize::from(shared.settings.parallel.get()), |node| {
+                    shared.work_on_node(&job, node)
+                })
+                .await;
+            shared.running().remove(&job.dispatch.task);
+            drop(running);
+        });
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
+    /// Ends the work on another task, and tells when nothing of it runs any more.
+    fn spawn_stop(self: &Arc<Self>, server: &Arc<Server>, task: Uuid, stopped: Option<Uuid>) {
+        let running = stopped.and_then(|stopped| self.running().get(&stopped).cloned());
+        let server = Arc::clone(server);
+        server.clone().work.spawn(async move {
+            if let Some(Running { stop, mut ended }) = running {
+                stop.cancel();
+                // It never changes; it is closed.
+                let _ = ended.changed().await;
+            }
+            report::deliver(&server, task, Report::done()).await;
+        });
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Uuid, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn work_on_node(&self, job: &Job<'_>, node: &Node) {
-        let outcome = match job.dispatch.data.node(node.id) {
-            _ if job.stop.is_cancelled() => Err(STOPPED.to_owned()),
-            None => Err("there is no data for it".to_owned()),
-            Some(document) => {
-                let document = serde_json::to_vec(&Merged::new(job.dispatch.data.common(), document));
-                match (document, self.settings.command(job.dispatch.work.data)) {
-                    (Err(error), _) => Err(format!("its document cannot be written: {error}")),
-                    (Ok(document), None) => self.write_down(job, node, &document).await,
-                    (Ok(document), Some(line)) => self.run(job, node, document, line).await,
-                }
+    async fn work_on_node(&self, job: &Job, node: &Node) {
+        let work = job.dispatch.work;
+        let outcome = match self.settings.command(work) {
+            _ if job.stop.is_cancelled() => return,
+            _ if job.server.stopping.is_cancelled() => Err(STOPPED.to_owned()),
+            None if matches!(work, Work::Reset | Work::Removal) => {
+                let line = format!("no command is set for the {work} of a node: nothing is run");
+                job.log.write(Some(node.id), LogStream::Rivetgun, line).await;
+                Ok(())
             }
+            command => match (job.input(node), command) {
+                (Err(reason), _) => Err(reason),
+                (Ok(document), None) => self.write_down(job, node, &document).await,
+                (Ok(document), Some(line)) => self.run(job, node, document, line).await,
+            },
         };
         // The log comes first: whoever sees the task's end shall find all of it.
         job.log.flush().await;
-        job.report(node, outcome.map_or_else(Said::Failed, |()| Said::Done)).await;
+        if !job.stop.is_cancelled() {
+            job.report(node, outcome.map_or_else(Said::Failed, |()| Said::Done)).await;
+        }
     }
 
-    async fn run(&self, job: &Job<'_>, node: &Node, document: Vec<u8>, line: &str) -> Result<(), String> {
+    async fn run(&self, job: &Job, node: &Node, document: Vec<u8>, line: &str) -> Result<(), String> {
         let command = Command {
             line,
             environment: vec![
-                ("RIVETGUN_TASK", job.dispatch.task.uuid.to_string()),
-                ("RIVETGUN_WORK", job.dispatch.task.name.to_string()),
-                ("RIVETGUN_CLUSTER", job.dispatch.data.cluster().name.clone()),
+                ("RIVETGUN_TASK", job.dispatch.task.to_string()),
+                ("RIVETGUN_WORK", job.dispatch.work.to_string()),
+                ("RIVETGUN_CLUSTER", job.dispatch.cluster.name.clone()),
                 ("RIVETGUN_NODE_ID", node.id.to_string()),
                 ("RIVETGUN_NODE_NAME", node.name.clone()),
             ],
@@ -140,7 +188,7 @@ impl Local {
                 }
             }
         };
-        let (ended, ()) = tokio::join!(command.run(&job.stop, speaking), listen);
+        let (ended, ()) = tokio::join!(command.run([&job.stop, &job.server.stopping], speaking), listen);
         match ended.map_err(|error| format!("the command could not be run: {error}"))? {
             Ended::Well => Ok(()),
             Ended::Code { code, last_words } if last_words.is_empty() => {
@@ -156,8 +204,8 @@ impl Local {
     }
 
     /// Writes a document to `outbox/<task>/<node>.json`, whole or not at all.
-    async fn write_down(&self, job: &Job<'_>, node: &Node, document: &[u8]) -> Result<(), String> {
-        let folder = self.outbox.join(job.dispatch.task.uuid.to_string());
+    async fn write_down(&self, job: &Job, node: &Node, document: &[u8]) -> Result<(), String> {
+        let folder = self.outbox.join(job.dispatch.task.to_string());
         let path = folder.join(format!("{}.json", node.id));
         let written = async {
             tokio::fs::create_dir_all(&folder).await?;
@@ -172,27 +220,56 @@ impl Local {
     }
 }
 
-impl Job<'_> {
+impl Job {
+    /// What the command of a node gets: its merged document, or what all nodes share where the work has no data of its own.
+    fn input(&self, node: &Node) -> Result<Vec<u8>, String> {
+        match self.dispatch.work {
+            Work::Provision | Work::Deployment => {
+                self.dispatch.documents.merged(node.id).map_err(|error| error.to_string())
+            }
+            Work::Stop | Work::Reset | Work::Removal => Ok(self.dispatch.documents.common().json().into()),
+        }
+    }
+
     async fn report(&self, node: &Node, said: Said) {
-        report::deliver(self.server, self.dispatch.task.uuid, Report::of(node.id, said)).await;
+        report::deliver(&self.server, self.dispatch.task, Report::new().node(node.id, said)).await;
     }
 }
 
 /// Why a node is in error whose command was ended with the server.
 const STOPPED: &str = "the server was stopped while it worked on this; ask for it again";
 
-impl Orchestrator for Local {
-    fn abandon(&self, task: Uuid) {
-        if let Some(stop) = self.running().get(&task) {
-            stop.cancel();
+impl DynOrchestrator for Local {
+    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: &'a Dispatch) -> BoxFuture<'a, Taken> {
+        Box::pin(async move {
+            match dispatch.work {
+                Work::Stop => self.0.spawn_stop(server, dispatch.task, dispatch.stops),
+                _ => self.0.spawn(server, dispatch.clone()),
+            }
+            Ok(Receipt::new("a process for each node"))
+        })
+    }
+
+    /// The processes ended with the server.
+    fn resume<'a>(
+        &'a self,
+        server: &'a Arc<Server>,
+        dispatch: &'a Dispatch,
+        _receipt: Option<Receipt>,
+    ) -> BoxFuture<'a, Taken> {
+        match dispatch.work {
+            Work::Stop => self.dispatch(server, dispatch),
+            _ => Box::pin(async { Err(STOPPED.to_owned()) }),
         }
     }
 
-    fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: Dispatch) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            // The task that dispatches is tracked by the server and has nothing else to do.
-            self.work_on(server, &dispatch).await;
-            Ok(())
-        })
+    fn listen<'a>(&'a self, _server: &'a Arc<Server>) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn abandon(&self, task: Uuid) {
+        if let Some(running) = self.0.running().get(&task) {
+            running.stop.cancel();
+        }
     }
 }

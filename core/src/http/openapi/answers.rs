@@ -9,7 +9,7 @@ use crate::{
         data::Defaults,
         error::Problem,
         extract::Json,
-        respond::{Accepted, Created, List, Markdown, NoContent, Null, Text, Whole},
+        respond::{Accepted, Created, List, Markdown, NoContent, Null, Removal, Text, Whole},
     },
     model::{Customisation, Task},
 };
@@ -46,6 +46,16 @@ impl IntoResponses for Accepted {
     fn responses() -> Responses {
         let description = "The task that was begun; one that had nothing to do has ended already.";
         only("202", body::<Task>(named::<Task>()).description(description))
+    }
+}
+
+impl IntoResponses for Removal {
+    fn responses() -> Responses {
+        let mut responses =
+            only("200", body::<Task>(named::<Task>()).description("The task, which has ended already."));
+        let description = "The task that was begun: an orchestrator takes away what is on the machines first.";
+        responses.extend(only("202", body::<Task>(named::<Task>()).description(description)));
+        responses
     }
 }
 

@@ -17,7 +17,7 @@ mod url;
 pub(crate) use templates::templates;
 
 use crate::{
-    contain,
+    contain, deploy,
     extension::ExtensionContext,
     http::error::Problem,
     registry::{BootProblem, Loaded, WrittenUrl},
@@ -109,7 +109,7 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
     };
     let name = url.owner.metadata.name;
     let scope = server.scope(&url.owner, server.clock.now());
-    request.extensions_mut().insert(ExtensionContext::new(scope, server.store.clone()));
+    request.extensions_mut().insert(ExtensionContext::new(scope, server.store.clone(), deploy::desk(server)));
     request.extensions_mut().insert(Came(came));
     *request.uri_mut() = inner;
     let limit = server.settings.limits.url_timeout();

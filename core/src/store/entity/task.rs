@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub extension: Option<String>,
     pub dry_run: bool,
     pub server_id: Uuid,
+    pub orchestrator: String,
+    pub receipt: Option<String>,
     pub time_start: DateTimeUtc,
     pub time_end: Option<DateTimeUtc>,
 }

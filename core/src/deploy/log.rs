@@ -1,16 +1,19 @@
 //! The log of a task: lines are gathered and written in batches, so that a talkative command does not write once a line.
 
 use crate::{
+    error::Outcome,
     model::LogStream,
     server::Server,
     store::{self, LogLine},
 };
+use sea_orm::DbErr;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// What a node may write in one task; after that a line says so, and the rest is left out.
 const LINES_A_NODE: usize = 10_000;
@@ -30,7 +33,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn open(server: &Arc<Server>, task: i64) -> Self {
+    pub(super) fn open(server: &Arc<Server>, task: Uuid) -> Self {
         let (entries, received) = mpsc::channel(BATCH);
         server.work.spawn(write_batches(Arc::clone(server), task, received));
         Self { entries, written: Mutex::default(), clock: server.clock.clone() }
@@ -64,7 +67,24 @@ impl Log {
     }
 }
 
-async fn write_batches(server: Arc<Server>, task: i64, mut entries: mpsc::Receiver<Entry>) {
+/// Writes one line.
+pub(super) async fn write_line(
+    server: &Server,
+    task: i64,
+    node: Option<i64>,
+    stream: LogStream,
+    line: String,
+) -> Outcome<()> {
+    // No database stores a NUL in a text.
+    let line = LogLine { time: server.clock.now(), node, stream, line: line.replace('\0', "\u{fffd}") };
+    let tx = server.store.write().await?;
+    store::logs::insert(&*tx, task, vec![line]).await?;
+    tx.commit().await?;
+    server.nudge();
+    Ok(())
+}
+
+async fn write_batches(server: Arc<Server>, task: Uuid, mut entries: mpsc::Receiver<Entry>) {
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut batch = Vec::new();
@@ -90,18 +110,22 @@ async fn write_batches(server: Arc<Server>, task: i64, mut entries: mpsc::Receiv
     write(&server, task, &mut batch).await;
 }
 
-async fn write(server: &Server, task: i64, batch: &mut Vec<LogLine>) {
+async fn write(server: &Server, task: Uuid, batch: &mut Vec<LogLine>) {
     if batch.is_empty() {
         return;
     }
     let lines = std::mem::take(batch);
     let count = lines.len();
     let written = async {
+        // A task that was deleted by force has no log any more.
+        let Some(task) = store::tasks::find_by_uuid(server.store.reader(), task).await? else { return Ok(()) };
         let tx = server.store.write().await?;
-        store::logs::insert(&*tx, task, lines).await?;
-        tx.commit().await
+        store::logs::insert(&*tx, task.id, lines).await?;
+        tx.commit().await?;
+        server.nudge();
+        Ok::<_, DbErr>(())
     };
     if let Err(error) = written.await {
-        tracing::error!(task, count, %error, "lines of a task's log are lost");
+        tracing::error!(%task, count, %error, "lines of a task's log are lost");
     }
 }

@@ -1,0 +1,99 @@
+//! The work on a cluster is stopped.
+
+use super::conclude::{end, settle_whole};
+use crate::{
+    change::{ChangeTx, Tolerance, clusters},
+    error::{Outcome, Refusal},
+    model::{ClusterStatus, Task, TaskKind, TaskNode, TaskStatus, Work},
+    server::Server,
+    store::{self, NewTask},
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// How long what another server changed may go unseen.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Stops what runs on a cluster. Where nothing was sent yet, that is done at once, and the task that is given back is ready.
+pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
+    let mut tx = server.change(Tolerance::Strict).await?;
+    let known = store::tasks::unfinished_in(&*tx, cluster).await?;
+    let ids: Vec<i64> = known.iter().map(|task| task.id).collect();
+    // Tasks are locked before their cluster; which they are cannot be known before it is.
+    let unfinished: Vec<Task> = store::tasks::find_all_locked(&*tx, &ids).await?;
+    let before = clusters::find_locked(&tx, cluster).await?;
+    let unfinished: Vec<Task> = unfinished.into_iter().filter(|task| !task.status.is_final()).collect();
+    let now: Vec<i64> = store::tasks::unfinished_in(&*tx, cluster).await?.iter().map(|task| task.id).collect();
+    if now != unfinished.iter().map(|task| task.id).collect::<Vec<_>>() {
+        return Err(Refusal::Conflict("the work changed at this very moment; try again".to_owned()));
+    }
+    let Some(first) = unfinished.first() else {
+        return Err(Refusal::Conflict(format!("nothing runs in cluster '{}'", before.name)));
+    };
+    let unstoppable = |task: &&Task| !matches!(task.name.work(), None | Some(Work::Provision | Work::Deployment));
+    if let Some(task) = unfinished.iter().filter(|task| task.status == TaskStatus::Running).find(unstoppable) {
+        let how = if task.name == TaskKind::StopDeployment { "is stopping it already" } else { "cannot be stopped" };
+        return Err(Refusal::Conflict(format!("task {} ({}) {how}; wait until it has ended", task.id, task.name)));
+    }
+    let new =
+        NewTask { orchestrator: first.orchestrator.clone(), ..tx.new_task(TaskKind::StopDeployment, Some(&before)) };
+    let running = unfinished.iter().find(|task| task.status == TaskStatus::Running && task.name.work().is_some());
+    let task = match running {
+        Some(running) => {
+            let parts = store::tasks::nodes_of(&*tx, running.id).await?;
+            let open: Vec<TaskNode> = parts.into_iter().filter(TaskNode::is_open).map(TaskNode::anew).collect();
+            store::tasks::insert(&*tx, new, &open).await?
+        }
+        None => {
+            let task = store::tasks::insert(&*tx, new, &[]).await?;
+            let message = format!("the work on cluster '{}' was stopped before anything was sent", before.name);
+            end_unbegun(&mut tx, unfinished).await?;
+            // Parts of the work may be done already.
+            if before.status == ClusterStatus::Deployment {
+                clusters::save_status(&mut tx, &before, ClusterStatus::Stopped).await?;
+            }
+            end(&mut tx, task.clone(), TaskStatus::Ready, message, json!({})).await?;
+            store::tasks::find(&*tx, task.id).await?.unwrap_or(task)
+        }
+    };
+    tx.commit().await?;
+    server.nudge();
+    Ok(task)
+}
+
+/// Ends tasks that have not begun, and what they are parts of.
+async fn end_unbegun(tx: &mut ChangeTx, tasks: Vec<Task>) -> Outcome<()> {
+    let (wholes, parts): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(|task| task.name.work().is_none());
+    for part in parts {
+        end(tx, part, TaskStatus::Error, "stopped before it began".to_owned(), json!({})).await?;
+    }
+    for whole in wholes {
+        settle_whole(tx, Some(whole)).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the task that is to be stopped was taken on by its orchestrator, which can stop nothing else; its uuid, or
+/// nothing where it has ended.
+pub(super) async fn taken_on(server: &Arc<Server>, stop: &Task) -> Option<Uuid> {
+    let cluster = stop.cluster?;
+    let mut changed = server.changed();
+    loop {
+        changed.mark_unchanged();
+        match store::tasks::unfinished_in(server.store.reader(), cluster).await {
+            Ok(unfinished) => {
+                let is_it = |task: &&Task| {
+                    task.id != stop.id && task.status == TaskStatus::Running && task.name.work().is_some()
+                };
+                let stopped = unfinished.iter().find(is_it)?;
+                if stopped.receipt.is_some() {
+                    return Some(stopped.uuid);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "looking for the task that is to be stopped"),
+        }
+        // Whether it changed or not is the same here.
+        let _ = tokio::time::timeout(POLL, changed.changed()).await;
+    }
+}
