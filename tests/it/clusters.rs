@@ -198,7 +198,9 @@ fn a_deleted_cluster_sets_untouched_nodes_free_and_takes_the_others_with_it() {
         let tasks = server.get("/tasks").await.expect(200);
         server.ended(&tasks[0]).await;
         let task = server.delete(&path).await.expect(202);
-        assert_eq!((&task["status"], &task["name"]), (&json!("ready"), &json!("cluster_deletion")));
+        assert_eq!((&task["status"], &task["name"]), (&json!("pending"), &json!("cluster_deletion")));
+        let task = server.ended(&task).await;
+        assert_eq!(task["status"], "ready", "{task}");
         assert!(contains(&task["message"], "1 of its nodes are free again, 1 are deleted"), "{task}");
         server.get(&path).await.expect(404);
         server.delete(&path).await.expect(404);

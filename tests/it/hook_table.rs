@@ -23,6 +23,23 @@ impl Walk<'_> {
     ///
     /// `{…}` in the route stand for the parts of the path that are given, in their order.
     async fn step(&mut self, method: &str, route: &str, parts: &[&Value], body: Value) -> Value {
+        let answer = self.ask(method, route, parts, &body).await;
+        if answer["time_start"].is_string() {
+            self.server.ended(&answer).await;
+        }
+        let body = if body.is_null() { String::new() } else { format!(" {body}") };
+        self.note(&format!("{method} {route}{body}")).await;
+        answer
+    }
+
+    /// Sends a request whose task goes on for ever, and waits until it runs; what is called belongs to the next step.
+    async fn begin(&mut self, method: &str, route: &str, parts: &[&Value]) {
+        let task = self.ask(method, route, parts, &Value::Null).await;
+        self.server.wait_for(&format!("/tasks/{}", task["id"]), |task| task["status"] == "running").await;
+        writeln!(self.table, "{method} {route}").expect("a text");
+    }
+
+    async fn ask(&mut self, method: &str, route: &str, parts: &[&Value], body: &Value) -> Value {
         let (template, query) = route.split_once('?').map_or((route, ""), |(path, query)| (path, query));
         self.walked.insert(format!("{method} {template}"));
         let mut parts = parts.iter();
@@ -32,15 +49,9 @@ impl Walk<'_> {
         });
         let path = segments.collect::<Vec<_>>().join("/");
         let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-        let answer = send(self.server, method.parse::<Method>().expect("a method"), &path, &body).await;
+        let answer = send(self.server, method.parse::<Method>().expect("a method"), &path, body).await;
         assert!((200..300).contains(&answer.status()), "{method} {path}: {}", answer.text());
-        let answer = if answer.text().is_empty() { Value::Null } else { answer.json() };
-        if answer["time_start"].is_string() {
-            self.server.ended(&answer).await;
-        }
-        let body = if body.is_null() { String::new() } else { format!(" {body}") };
-        self.note(&format!("{method} {route}{body}")).await;
-        answer
+        if answer.text().is_empty() { Value::Null } else { answer.json() }
     }
 
     async fn note(&mut self, path: &str) {
@@ -63,18 +74,21 @@ impl Walk<'_> {
 
 #[test]
 fn every_path_calls_the_hooks_of_the_golden_table() {
-    on_both_databases("", async |server| {
-        let mut walk = Walk { server: &server, table: String::new(), walked: BTreeSet::new() };
-        walk_all(&mut walk).await;
-        let Walk { table, walked, .. } = walk;
-        insta::assert_snapshot!("every_path", table);
-        for operation in Document::of(&server).await.operations() {
-            let Some(path) = operation.path.strip_prefix("/api/v1") else { continue };
-            let route = format!("{} {path}", operation.method.to_uppercase());
-            let changes = operation.method != "get" && !operation.is_of_extension();
-            assert!(!changes || walked.contains(&route), "{route} is not in the table");
-        }
-    });
+    on_both_databases(
+        "[orchestrators.local]\ndeploy = 'if grep -q endless; then exec sleep 1000; fi'",
+        async |server| {
+            let mut walk = Walk { server: &server, table: String::new(), walked: BTreeSet::new() };
+            walk_all(&mut walk).await;
+            let Walk { table, walked, .. } = walk;
+            insta::assert_snapshot!("every_path", table);
+            for operation in Document::of(&server).await.operations() {
+                let Some(path) = operation.path.strip_prefix("/api/v1") else { continue };
+                let route = format!("{} {path}", operation.method.to_uppercase());
+                let changes = operation.method != "get" && !operation.is_of_extension();
+                assert!(!changes || walked.contains(&route), "{route} is not in the table");
+            }
+        },
+    );
 }
 
 async fn walk_all(walk: &mut Walk<'_>) {
@@ -139,11 +153,28 @@ async fn walk_all(walk: &mut Walk<'_>) {
     walk.title("A deployed node leaves its cluster with the next deployment");
     walk.step("POST", "/clusters/{id}/unassignment", &[&c1], json!([{"id": n1}])).await;
 
+    walk.title("All that is pending: removal, provisioning and deployment");
+    walk.step("POST", "/clusters/{id}/assignment", &[&c1], json!([{"id": n2, "roles": ["b"]}])).await;
+    walk.step("PUT", "/clusters/{id}/changes", &[&c1], Value::Null).await;
+
+    walk.title("A deployment that is stopped, and a reset");
+    walk.step("PATCH", "/clusters/{id}/attributes", &[&c1], json!({"endless": true})).await;
+    walk.begin("PUT", &format!("/clusters/{{id}}/deploy?nodes={n2}"), &[&c1]).await;
+    walk.step("PUT", "/clusters/{id}/stop", &[&c1], Value::Null).await;
+    walk.step("PUT", "/clusters/{id}/reset", &[&c1], Value::Null).await;
+    walk.step("PUT", "/clusters/{id}/provision", &[&c1], Value::Null).await;
+
     walk.title("Deletion of one node, of several, of none");
     let n3 = walk.step("POST", "/nodes", &[], json!({"mac": mac(3), "name": "n3"})).await["id"].clone();
     let n4 = walk.step("POST", "/nodes", &[], json!({"mac": mac(4), "name": "n4"})).await["id"].clone();
+    let n5 = walk.step("POST", "/nodes", &[], json!({"mac": mac(5), "name": "n5"})).await["id"].clone();
     walk.step("DELETE", "/nodes/{id}", &[&n3], Value::Null).await;
-    walk.step("DELETE", &format!("/nodes?ids={n2},{n4}"), &[], Value::Null).await;
+    walk.step("DELETE", &format!("/nodes?ids={n4},{n5}"), &[], Value::Null).await;
+    walk.title("… of one that the orchestrator has to remove");
+    let n6 = walk.step("POST", "/nodes", &[], json!({"mac": mac(6), "name": "n6"})).await["id"].clone();
+    walk.step("POST", "/clusters/{id}/assignment", &[&c2], json!([{"id": n6, "roles": ["a"]}])).await;
+    walk.step("PUT", "/clusters/{id}/provision", &[&c2], Value::Null).await;
+    walk.step("DELETE", "/nodes/{id}", &[&n6], Value::Null).await;
 
     walk.title("Deletion of clusters: with a deployed node, and without nodes");
     walk.step("DELETE", "/clusters/{id}", &[&c1], Value::Null).await;

@@ -203,7 +203,8 @@ fn hooks_are_called_in_the_total_order() {
         assign(&server, &cluster, std::slice::from_ref(&node), &["a"]).await;
         work_on(&server, &cluster, "provision").await;
         work_on(&server, &cluster, "deploy").await;
-        server.delete(&format!("/nodes/{node}")).await.expect(200);
+        let task = server.delete(&format!("/nodes/{node}")).await.expect(202);
+        server.ended(&task).await;
         server.delete(&format!("/clusters/{cluster}")).await.expect(202);
         let told = server.get("/notifications").await.expect(200);
         let of_hooks: Vec<Value> = list(&told).iter().filter(|told| told["topic"] == "warning").cloned().collect();

@@ -103,11 +103,7 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Cluster, after: &Cluster) -
 
 /// Moves a cluster, which is locked, to another status.
 pub(crate) async fn save_status(tx: &mut ChangeTx, before: &Cluster, status: ClusterStatus) -> Outcome<()> {
-    let mut after = Cluster { status, ..before.clone() };
-    if status == ClusterStatus::Operational {
-        after.changes.clear();
-    }
-    save(tx, before, &after).await
+    save(tx, before, &Cluster { status, ..before.clone() }).await
 }
 
 /// Shows in a cluster, which is locked, what came of work that ended well.
@@ -115,11 +111,13 @@ pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Work) -> Outcome<()
     let before = find(tx, id).await?;
     let members = store::nodes::of_cluster(&**tx, &tx.domain(), id).await?;
     let status = ClusterStatus::after(work, members.iter().map(|node| node.status));
-    save_status(tx, &before, status).await?;
-    if work == Work::Reset {
-        note_changes(tx, id, &["attributes", "nodes"]).await?;
+    let mut after = Cluster { status, ..before.clone() };
+    match work {
+        Work::Reset => after.changes = ["attributes", "nodes"].map(str::to_owned).into(),
+        _ if status == ClusterStatus::Operational => after.changes.clear(),
+        _ => {}
     }
-    Ok(())
+    save(tx, &before, &after).await
 }
 
 /// Notes what changed of a cluster since its last deployment.

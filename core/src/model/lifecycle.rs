@@ -234,7 +234,8 @@ pub(crate) fn aggregate(whole: &Task, parts: &[Task]) -> (TaskStatus, i32, Strin
         let weight = weight(part.name);
         (sum + part.progress * weight, weights + weight)
     });
-    (status, (sum / weights.max(1)).clamp(whole.progress, 99), whole.message.clone())
+    let mean = (sum + weights / 2) / weights.max(1);
+    (status, mean.clamp(whole.progress, 99), whole.message.clone())
 }
 
 /// What a part says that was not begun because another one failed.

@@ -202,18 +202,29 @@ impl TestServer {
     /// # Panics
     /// When it does not end in half a minute.
     pub async fn ended(&self, task: &Value) -> Value {
-        let path = format!("/tasks/{}", task["id"]);
+        let is_over = |task: &Value| task["status"] == "ready" || task["status"] == "error";
+        self.wait_for(&format!("/tasks/{}", task["id"]), is_over).await
+    }
+
+    /// Waits until what is at a path is as it should be; what is there then.
+    ///
+    /// # Panics
+    /// When it is not in half a minute.
+    pub async fn wait_for(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
         let wait = async {
             let mut interval = tokio::time::interval(Duration::from_millis(10));
             loop {
                 interval.tick().await;
-                let task = self.get(&path).await.expect(200);
-                if task["status"] == "ready" || task["status"] == "error" {
-                    return task;
+                last = self.get(path).await.expect(200);
+                if is_so(&last) {
+                    return;
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{path} does not end"))
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "{path} does not become what is waited for: {last}");
+        last
     }
 
     /// Stops the server: work in the background is told to end, and waited for.
