@@ -248,3 +248,6 @@ fn weight(kind: TaskKind) -> i32 {
         _ => 10,
     }
 }
+
+#[cfg(test)]
+mod tests;
