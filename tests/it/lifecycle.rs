@@ -178,6 +178,27 @@ fn work_that_ends_before_its_stop_arrives_has_ended_well() {
 }
 
 #[test]
+fn no_part_of_the_work_begins_while_the_whole_is_being_stopped() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_of(&server, "c", 1).await;
+        let whole = ask(&server, &cluster, "changes").await;
+        let provision = asked(&server, 1).await;
+        let stop = ask(&server, &cluster, "stop").await;
+        asked(&server, 2).await;
+        says(&server, &provision["task"], json!({"rest": "done"})).await;
+        says(&server, &stop, json!({"rest": "done"})).await;
+        let whole = server.ended(&whole).await;
+        assert_eq!((&whole["status"], &whole["message"]), (&json!("error"), &json!("stopped")));
+        assert_eq!(node(&server, &nodes[0]).await["status"], "provisioned", "that part had ended");
+        assert_eq!(cluster_status(&server, &cluster).await, "stopped");
+        let all = server.get("/puppeteer/dispatches").await.expect(200);
+        assert_eq!(each(&all, "work"), ["provision", "stop"], "the deployment never began");
+        let told = server.get("/notifications").await.expect(200);
+        assert!(list(&told).iter().all(|told| told["topic"] != "error"), "a person wanted it: {told}");
+    });
+}
+
+#[test]
 fn a_node_that_was_wiped_by_a_stop_is_discovered_anew() {
     on_both_databases("", async |server| {
         let (cluster, nodes) = cluster_of(&server, "c", 2).await;

@@ -29,6 +29,7 @@ mod groups;
 mod hook_table;
 mod hooks;
 mod import;
+mod killed;
 mod lifecycle;
 mod linking;
 mod migrate;

@@ -4,7 +4,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -135,19 +135,29 @@ impl Serving {
     }
 
     /// Sends a request below `/api/v1`, and gives back the status and the body.
+    #[track_caller]
     pub(crate) fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.try_answer(method, path, body).expect("the server answers")
+    }
+
+    /// Sends a request below `/api/v1` to a server that may be gone.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) fn try_answer(&self, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         // HTTP/1.0: the answer ends with the connection.
         let head = format!("{method} /api/v1{path} HTTP/1.0\r\nHost: {}\r\n", self.address);
         let head = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut answer = String::new();
-        let mut stream = TcpStream::connect(&self.address).expect("the server accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        stream.write_all(format!("{head}{body}").as_bytes()).expect("the server reads");
-        stream.read_to_string(&mut answer).expect("the server answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("the body is JSON") })
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{head}{body}").as_bytes())?;
+        stream.read_to_string(&mut answer)?;
+        let cut_off = || io::Error::other(format!("the answer is cut off: {answer:?}"));
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_off)?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut_off)?;
+        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_str(body)? }))
     }
 
     /// Ends it at once.

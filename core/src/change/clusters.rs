@@ -111,6 +111,10 @@ pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Work) -> Outcome<()
     let before = find(tx, id).await?;
     let members = store::nodes::of_cluster(&**tx, &tx.domain(), id).await?;
     let status = ClusterStatus::after(work, members.iter().map(|node| node.status));
+    if !before.status.may_become(status) {
+        // Other work on it has ended in between, and said what it is.
+        return Ok(());
+    }
     let mut after = Cluster { status, ..before.clone() };
     match work {
         Work::Reset => after.changes = ["attributes", "nodes"].map(str::to_owned).into(),

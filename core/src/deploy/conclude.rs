@@ -61,21 +61,23 @@ pub(super) async fn conclude(tx: &mut ChangeTx, family: Family, work: Work, part
     let mut told = told(task.name, &name, parts.len());
     if let Some(cluster) = cluster {
         let goes_on = ended_well && is_followed(tx, whole.as_ref(), &task).await?;
-        let changed_nothing = work == Work::Stop
-            && !parts
-                .iter()
-                .any(|part| matches!(part.status, NodeStatus::Stopped | NodeStatus::Discover | NodeStatus::Error));
+        let has_stopped = |part: &TaskNode| matches!(part.status, NodeStatus::Stopped | NodeStatus::Discover);
+        let came_too_late = work == Work::Stop && !parts.iter().any(has_stopped);
         match (task.name, ended_well) {
             (TaskKind::ClusterDeletion, true) => told = clusters::erase(tx, &cluster, parts.len()).await?,
-            (_, false) => clusters::save_status(tx, &cluster, ClusterStatus::Error).await?,
+            (_, false) if cluster.status.may_become(ClusterStatus::Error) => {
+                clusters::save_status(tx, &cluster, ClusterStatus::Error).await?;
+            }
+            (_, false) => {}
             _ if goes_on => {}
-            _ if changed_nothing => told = format!("the work on cluster '{name}' had ended before it was stopped"),
+            _ if came_too_late && stopped.is_empty() => {
+                told = format!("the work on cluster '{name}' had ended before it was stopped");
+            }
             _ => clusters::settle(tx, cluster.id, work).await?,
         }
     }
     for stopped in stopped {
-        let message = if stopped.status == TaskStatus::Running { "stopped" } else { "stopped before it began" };
-        end(tx, stopped, TaskStatus::Error, message.to_owned(), json!({})).await?;
+        end_stopped(tx, stopped).await?;
     }
     let (status, message) = match ended_well {
         true => (TaskStatus::Ready, told),
@@ -110,7 +112,7 @@ pub(super) async fn settle_whole(tx: &mut ChangeTx, whole: Option<Task>) -> Outc
     save(tx, &Task { progress, ..whole }, status).await
 }
 
-/// Ends a task. Of a part people hear through the whole, and of what was stopped through the stop.
+/// Ends a task, and tells people of it; of a part they hear through the whole.
 pub(super) async fn end(
     tx: &mut ChangeTx,
     task: Task,
@@ -118,11 +120,9 @@ pub(super) async fn end(
     message: String,
     result: Value,
 ) -> Outcome<()> {
-    let is_news = task.parent_id.is_none() && !message.starts_with("stopped");
-    if is_news {
-        let topic = if status == TaskStatus::Ready { Topic::Done } else { Topic::Error };
+    if task.parent_id.is_none() {
         let notification = NewNotification {
-            topic,
+            topic: if status == TaskStatus::Ready { Topic::Done } else { Topic::Error },
             message: message.clone(),
             time: tx.now,
             cluster: task.cluster,
@@ -132,8 +132,14 @@ pub(super) async fn end(
         };
         store::notifications::insert(&**tx, notification).await?;
     }
-    let task = Task { progress: 100, message, result, time_end: Some(tx.now), ..task };
-    save(tx, &task, status).await
+    save(tx, &Task { progress: 100, message, result, time_end: Some(tx.now), ..task }, status).await
+}
+
+/// Ends a task that was stopped; people hear of it through the stop.
+pub(super) async fn end_stopped(tx: &ChangeTx, task: Task) -> Outcome<()> {
+    let message = if task.status == TaskStatus::Running { "stopped" } else { "stopped before it began" };
+    let task = Task { progress: 100, message: message.to_owned(), time_end: Some(tx.now), ..task };
+    save(tx, &task, TaskStatus::Error).await
 }
 
 /// Writes a task, and moves it to a status that it may move to.

@@ -48,10 +48,8 @@ async fn take_up(server: Arc<Server>) -> Result<(), String> {
     }
 }
 
-/// A task is due that has not begun, unless an earlier part of its whole has not ended.
+/// A task is due that has not begun, unless an earlier part of its whole has not ended, or is being stopped.
 fn is_due(task: &Task, unfinished: &[Task]) -> bool {
-    let is_before = |other: &Task| other.parent_id == task.parent_id && other.id < task.id;
-    task.status == TaskStatus::Pending
-        && task.name.work().is_some()
-        && (task.parent_id.is_none() || !unfinished.iter().any(is_before))
+    let is_before = |other: &Task| other.parent_id.is_some() && other.parent_id == task.parent_id && other.id < task.id;
+    task.status == TaskStatus::Pending && task.name.work().is_some() && !unfinished.iter().any(is_before)
 }

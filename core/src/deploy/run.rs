@@ -37,7 +37,6 @@ pub(super) fn spawn(server: &Arc<Server>, task: Task, from: From) {
             () = see_through(&owner, &task, from) => {}
         }
         drop(hold);
-        owner.nudge();
     });
 }
 
@@ -123,8 +122,8 @@ fn documents_of(documents: Vec<SentDocument>) -> Outcome<Documents> {
     Documents::of(documents).map_err(|error| Refusal::Conflict(format!("the data cannot be read: {error}")))
 }
 
-/// Writes down that the work begins: from here on the statuses of the nodes tell of it. `None` when the task has ended
-/// in the meantime.
+/// Writes down that the work begins: from here on the statuses of the nodes tell of it. `None` when the task has ended in
+/// the meantime, or is about to be stopped.
 async fn begin(server: &Arc<Server>, task: &Task) -> Outcome<Option<Task>> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let ids: Vec<i64> = task.parent_id.into_iter().chain([task.id]).collect();
@@ -136,6 +135,14 @@ async fn begin(server: &Arc<Server>, task: &Task) -> Outcome<Option<Task>> {
         return Ok(Some(task));
     }
     let Some(work) = task.name.work() else { return Ok(None) };
+    if let Some(cluster) = task.cluster {
+        clusters::find_locked(&tx, cluster).await?;
+        let unfinished = store::tasks::unfinished_in(&*tx, cluster).await?;
+        if work != Work::Stop && unfinished.iter().any(|other| other.name == TaskKind::StopDeployment) {
+            // Nothing begins on what is being stopped.
+            return Ok(None);
+        }
+    }
     if let Some(whole) = locked.pop().filter(|whole| whole.status == TaskStatus::Pending) {
         save(&tx, &whole, TaskStatus::Running).await?;
     }

@@ -1,8 +1,8 @@
 //! The work on a cluster is stopped.
 
-use super::conclude::{end, settle_whole};
+use super::conclude::{end, end_stopped};
 use crate::{
-    change::{ChangeTx, Tolerance, clusters},
+    change::{Tolerance, clusters},
     error::{Outcome, Refusal},
     model::{ClusterStatus, Task, TaskKind, TaskNode, TaskStatus, Work},
     server::Server,
@@ -48,7 +48,9 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
         None => {
             let task = store::tasks::insert(&*tx, new, &[]).await?;
             let message = format!("the work on cluster '{}' was stopped before anything was sent", before.name);
-            end_unbegun(&mut tx, unfinished).await?;
+            for task in unfinished {
+                end_stopped(&tx, task).await?;
+            }
             // Parts of the work may be done already.
             if before.status == ClusterStatus::Deployment {
                 clusters::save_status(&mut tx, &before, ClusterStatus::Stopped).await?;
@@ -60,18 +62,6 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
     tx.commit().await?;
     server.nudge();
     Ok(task)
-}
-
-/// Ends tasks that have not begun, and what they are parts of.
-async fn end_unbegun(tx: &mut ChangeTx, tasks: Vec<Task>) -> Outcome<()> {
-    let (wholes, parts): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(|task| task.name.work().is_none());
-    for part in parts {
-        end(tx, part, TaskStatus::Error, "stopped before it began".to_owned(), json!({})).await?;
-    }
-    for whole in wholes {
-        settle_whole(tx, Some(whole)).await?;
-    }
-    Ok(())
 }
 
 /// Waits until the task that is to be stopped was taken on by its orchestrator, which can stop nothing else; its uuid, or
