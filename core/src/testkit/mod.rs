@@ -32,8 +32,18 @@ use crate::{
     settings::Settings,
 };
 use serde_json::{Value, json};
-use std::{ffi::OsString, future::Future, io::Write, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    future::Future,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// How long anything that is waited for may take.
@@ -179,6 +189,21 @@ impl TestServer {
     #[must_use]
     pub fn database(&self) -> &'static str {
         self.server.store.backend()
+    }
+
+    /// Listens on a free port of this machine, for those who speak HTTP from outside of the test; the port's address.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn listen(&self) -> SocketAddr {
+        let listening = async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+        };
+        let (address, listener) = listening.await.unwrap_or_else(|error| panic!("the server cannot listen: {error}"));
+        let serve = self.api.clone().serve(listener, self.server.stopping.clone().cancelled_owned());
+        self.server.work.spawn(serve);
+        address
     }
 
     /// Registers a node with this mac, as its agent would; the node as the API shows it.
