@@ -67,18 +67,21 @@ impl Log {
     }
 }
 
-/// Writes one line.
-pub(super) async fn write_line(
+/// Writes lines at once, each about a node or about the whole.
+pub(super) async fn write_lines(
     server: &Server,
     task: i64,
-    node: Option<i64>,
     stream: LogStream,
-    line: String,
+    lines: Vec<(Option<i64>, String)>,
 ) -> Outcome<()> {
+    let time = server.clock.now();
     // No database stores a NUL in a text.
-    let line = LogLine { time: server.clock.now(), node, stream, line: line.replace('\0', "\u{fffd}") };
+    let line = |(node, line): (_, String)| LogLine { time, node, stream, line: line.replace('\0', "\u{fffd}") };
+    let mut lines = lines.into_iter().map(line).peekable();
     let tx = server.store.write().await?;
-    store::logs::insert(&*tx, task, vec![line]).await?;
+    while lines.peek().is_some() {
+        store::logs::insert(&*tx, task, lines.by_ref().take(BATCH).collect()).await?;
+    }
     tx.commit().await?;
     server.nudge();
     Ok(())

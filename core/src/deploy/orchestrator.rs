@@ -114,11 +114,16 @@ impl Desk for ServerDesk {
         })
     }
 
-    fn log<'a>(&'a self, task: Uuid, node: Option<i64>, line: String) -> BoxFuture<'a, Result<()>> {
+    fn log<'a>(
+        &'a self,
+        extension: &'static str,
+        task: Uuid,
+        lines: Vec<(Option<i64>, String)>,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let found = store::tasks::find_by_uuid(self.0.store.reader(), task).await?;
-            let found = found.ok_or_else(|| Error::not_found(format!("task {task} does not exist")))?;
-            log::write_line(&self.0, found.id, node, LogStream::Orchestrator, line).await.map_err(error)
+            let unknown = || Error::not_found(format!("task {task} does not exist"));
+            let found = self.task_of(extension, task).await.map_err(error)?.ok_or_else(unknown)?;
+            log::write_lines(&self.0, found, LogStream::Orchestrator, lines).await.map_err(error)
         })
     }
 }

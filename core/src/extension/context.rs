@@ -181,6 +181,14 @@ impl ExtensionContext {
         self.desk.report(self.scope.own().metadata.name, task, report).await
     }
 
+    /// Adds lines to the log of a task of an orchestrator of this extension: each about a node, or about the whole.
+    ///
+    /// # Errors
+    /// When there is no such task, or the database did not let it.
+    pub async fn log(&self, task: Uuid, lines: Vec<(Option<i64>, String)>) -> Result<()> {
+        self.desk.log(self.scope.own().metadata.name, task, lines).await
+    }
+
     /// The database, to read from. What writes begins a transaction: [`ExtensionContext::transaction`].
     #[must_use]
     pub fn db(&self) -> &Db {

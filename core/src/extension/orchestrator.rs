@@ -247,7 +247,13 @@ pub(crate) trait Desk: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
     /// Applies a report about a task of an orchestrator of this extension.
     fn report<'a>(&'a self, extension: &'static str, task: Uuid, report: Report) -> BoxFuture<'a, Result<Heard>>;
-    fn log<'a>(&'a self, task: Uuid, node: Option<i64>, line: String) -> BoxFuture<'a, Result<()>>;
+    /// Adds lines to the log of a task of an orchestrator of this extension: each about a node, or about the whole.
+    fn log<'a>(
+        &'a self,
+        extension: &'static str,
+        task: Uuid,
+        lines: Vec<(Option<i64>, String)>,
+    ) -> BoxFuture<'a, Result<()>>;
 }
 
 /// The context of an orchestrator.
@@ -299,12 +305,12 @@ impl OrchestratorContext {
         self.desk.report(self.scope.own().metadata.name, task, report).await
     }
 
-    /// Adds a line to the log of a task.
+    /// Adds a line to the log of a task of an orchestrator of this extension: about a node, or about the whole.
     ///
     /// # Errors
     /// When there is no such task, or the database did not let it.
     pub async fn log(&self, task: Uuid, node: Option<i64>, line: impl Into<String> + Send) -> Result<()> {
-        self.desk.log(task, node, line.into()).await
+        self.desk.log(self.scope.own().metadata.name, task, vec![(node, line.into())]).await
     }
 }
 
