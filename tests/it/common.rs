@@ -3,7 +3,8 @@
 use axum::http::Method;
 use rivetgun::testkit::{Answer, TestServer};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command, time::Duration};
+use tempfile::TempDir;
 
 /// A mac of its own for each number.
 pub(crate) fn mac(number: usize) -> String {
@@ -90,4 +91,35 @@ pub(crate) fn contains(value: &Value, part: &str) -> bool {
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     path.exists().then_some(path)
+}
+
+/// Settings with these commands; `DIR` in them is the directory.
+pub(crate) fn commands(dir: &TempDir, provision: &str, deploy: &str, time_limit: u64) -> String {
+    let command = |text: &str| text.replace("DIR", &dir.path().display().to_string());
+    format!(
+        "[orchestrators.local]\nprovision = '''{}'''\ndeploy = '''{}'''\nparallel = 2\ntime_limit = {time_limit}",
+        command(provision),
+        command(deploy)
+    )
+}
+
+/// Whether a process has ended; one that nobody has waited for yet has.
+#[expect(clippy::disallowed_methods, reason = "a test may wait for `ps`")]
+pub(crate) fn is_gone(pid: &str) -> bool {
+    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().expect("ps runs");
+    let state = String::from_utf8_lossy(&output.stdout);
+    state.trim().is_empty() || state.trim().starts_with('Z')
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let wait = async {
+        let mut interval = tokio::time::interval(Duration::from_millis(10));
+        while !holds().await {
+            interval.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap_or_else(|_| panic!("it never happens that {what}"));
 }

@@ -25,6 +25,7 @@ mod demo;
 mod enabling;
 mod explain;
 mod fence;
+mod follow;
 mod groups;
 mod hook_table;
 mod hooks;

@@ -49,6 +49,8 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("work.delete", "?force=false", ""),
     ("work.deploy", "?nodes={node}&dry_run=true", ""),
     ("work.list", "?cluster_id={cluster}&status=ready", ""),
+    ("work.log", "?limit=1", ""),
+    ("work.log", "?follow=true", ""),
     ("work.provision", "?nodes={node}", ""),
     ("probe.post./probe/body", "", r#"{"text": "hello"}"#),
     ("probe.put./probe/number/{number}", "", "{}"),

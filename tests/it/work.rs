@@ -1,12 +1,13 @@
 //! Nodes are provisioned and deployed by the operator's commands, or their documents are left in the outbox.
 
-use crate::common::{assign, cluster_with_nodes, contains, each, enable, list, node_named, work_on};
+use crate::common::{
+    assign, cluster_with_nodes, commands, contains, each, enable, is_gone, list, node_named, until, work_on,
+};
 use axum::http::Method;
 use rivetgun::testkit::on_both_databases;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::{path::Path, process::Command, time::Duration};
-use tempfile::TempDir;
+use std::path::Path;
 
 #[test]
 fn without_a_command_each_merged_document_is_left_in_the_outbox() {
@@ -368,40 +369,9 @@ fn a_command_is_over_when_it_ends_whatever_it_leaves_behind() {
     });
 }
 
-/// Settings with these commands; `DIR` in them is the directory.
-fn commands(dir: &TempDir, provision: &str, deploy: &str, time_limit: u64) -> String {
-    let command = |text: &str| text.replace("DIR", &dir.path().display().to_string());
-    format!(
-        "[orchestrators.local]\nprovision = '''{}'''\ndeploy = '''{}'''\nparallel = 2\ntime_limit = {time_limit}",
-        command(provision),
-        command(deploy)
-    )
-}
-
 fn read_json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("the document is JSON")
-}
-
-/// Whether a process has ended; one that nobody has waited for yet has.
-#[expect(clippy::disallowed_methods, reason = "a test may wait for `ps`")]
-fn is_gone(pid: &str) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().expect("ps runs");
-    let state = String::from_utf8_lossy(&output.stdout);
-    state.trim().is_empty() || state.trim().starts_with('Z')
-}
-
-/// Waits for a condition.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let wait = async {
-        let mut interval = tokio::time::interval(Duration::from_millis(10));
-        while !holds().await {
-            interval.tick().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), wait)
-        .await
-        .unwrap_or_else(|_| panic!("it never happens that {what}"));
 }
 
 #[test]

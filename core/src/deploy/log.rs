@@ -78,12 +78,9 @@ pub(super) async fn write_lines(
     // No database stores a NUL in a text.
     let line = |(node, line): (_, String)| LogLine { time, node, stream, line: line.replace('\0', "\u{fffd}") };
     let mut lines = lines.into_iter().map(line).peekable();
-    let tx = server.store.write().await?;
     while lines.peek().is_some() {
-        store::logs::insert(&*tx, task, lines.by_ref().take(BATCH).collect()).await?;
+        append(server, task, lines.by_ref().take(BATCH).collect()).await?;
     }
-    tx.commit().await?;
-    server.nudge();
     Ok(())
 }
 
@@ -122,13 +119,20 @@ async fn write(server: &Server, task: Uuid, batch: &mut Vec<LogLine>) {
     let written = async {
         // A task that was deleted by force has no log any more.
         let Some(task) = store::tasks::find_by_uuid(server.store.reader(), task).await? else { return Ok(()) };
-        let tx = server.store.write().await?;
-        store::logs::insert(&*tx, task.id, lines).await?;
-        tx.commit().await?;
-        server.nudge();
-        Ok::<_, DbErr>(())
+        append(server, task.id, lines).await
     };
     if let Err(error) = written.await {
         tracing::error!(%task, count, %error, "lines of a task's log are lost");
     }
+}
+
+async fn append(server: &Server, task: i64, lines: Vec<LogLine>) -> Result<(), DbErr> {
+    let tx = server.store.write().await?;
+    // One that was deleted in the meantime has no log either.
+    if !store::tasks::find_all_locked(&*tx, &[task]).await?.is_empty() {
+        store::logs::insert(&*tx, task, lines).await?;
+        tx.commit().await?;
+        server.nudge();
+    }
+    Ok(())
 }

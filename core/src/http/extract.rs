@@ -89,11 +89,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
 /// Defines the query of a list: the given parameters, and the part of the list that is wanted.
 macro_rules! list_query {
-    ($(#[$attribute:meta])* $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$attribute:meta])* $visibility:vis $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$attribute])*
         #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
         #[serde(default, deny_unknown_fields)]
-        struct $name {
+        $visibility struct $name {
             $($(#[$field_attribute])* $field: $type,)*
             /// At most so many; all when absent.
             limit: Option<u64>,

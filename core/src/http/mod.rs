@@ -6,6 +6,7 @@ mod error;
 mod extensions;
 mod extract;
 mod groups;
+mod log;
 mod middleware;
 mod nodes;
 mod notifications;

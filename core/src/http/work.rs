@@ -3,6 +3,7 @@
 use super::{
     App,
     extract::{Id, Ids, Json, Query, list_query},
+    log,
     openapi::Resource,
     respond::{Accepted, Answer, List, NoContent, check_order},
 };
@@ -12,7 +13,7 @@ use crate::{
     error::Refusal,
     model::{SentDocument, Task, TaskStatus},
     server::Server,
-    store::{self, LogLine, TaskFilter},
+    store::{self, TaskFilter},
 };
 use axum::extract::State;
 use sea_orm::DbErr;
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Resource {
         .routes(routes!(reset))
         .routes(routes!(list))
         .routes(routes!(show, delete))
-        .routes(routes!(log))
+        .routes(routes!(log::log))
         .routes(routes!(deployment_info))
         .routes(routes!(provisioning_info))
 }
@@ -167,19 +168,6 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
     store::tasks::delete(&*tx, id).await?;
     tx.commit().await?;
     Ok(NoContent)
-}
-
-list_query! {
-    LogQuery {}
-}
-
-/// Lists the lines that came out of the work on a task.
-#[utoipa::path(get, path = "/tasks/{id}/log", params(LogQuery))]
-async fn log(State(server): App, Id(id): Id, Query(query): Query<LogQuery>) -> Answer<List<LogLine>> {
-    let page = query.page();
-    check_order(&page, store::logs::can_order)?;
-    find(&server, id).await?;
-    List::of(store::logs::list(server.store.reader(), id, &page).await?)
 }
 
 /// What a task sent, as it was sent; of a dry run, what it would have sent.

@@ -5,7 +5,7 @@ use crate::model::LogStream;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,6 +23,8 @@ pub(crate) struct LogLine {
     pub(crate) line: String,
 }
 
+/// Adds lines to the log of a task, which the caller keeps locked: so the ids of a log become visible in their order, and
+/// who has read up to one has missed none before it.
 pub(crate) async fn insert(connection: &impl ConnectionTrait, task: i64, lines: Vec<LogLine>) -> Result<(), DbErr> {
     let rows = lines.into_iter().map(|line| log_line::ActiveModel {
         id: NotSet,
@@ -37,11 +39,26 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, task: i64, lines: 
 
 pub(crate) async fn list(connection: &impl ConnectionTrait, task: i64, page: &Page) -> Result<Listed<LogLine>, DbErr> {
     let of_task = log_line::Entity::find().filter(log_line::Column::TaskId.eq(task));
-    page.of(of_task, log_line::Column::Id, connection).await?.try_map(|row| {
-        Ok(LogLine { time: row.time, node: row.node_id, stream: stored(row.stream.parse())?, line: row.line })
-    })
+    page.of(of_task, log_line::Column::Id, connection).await?.try_map(from_row)
+}
+
+/// The first lines after this one, with their ids.
+pub(crate) async fn after(
+    connection: &impl ConnectionTrait,
+    task: i64,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<(i64, LogLine)>, DbErr> {
+    let later =
+        log_line::Entity::find().filter(log_line::Column::TaskId.eq(task)).filter(log_line::Column::Id.gt(after));
+    let rows = later.order_by_asc(log_line::Column::Id).limit(limit).all(connection).await?;
+    rows.into_iter().map(|row| Ok((row.id, from_row(row)?))).collect()
 }
 
 pub(crate) fn can_order(page: &Page) -> bool {
     page.names_a_column_of::<log_line::Entity>()
+}
+
+fn from_row(row: log_line::Model) -> Result<LogLine, DbErr> {
+    Ok(LogLine { time: row.time, node: row.node_id, stream: stored(row.stream.parse())?, line: row.line })
 }

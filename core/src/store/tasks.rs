@@ -67,6 +67,13 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, id: i64) -> Result<O
     Ok(Some(task))
 }
 
+/// How a task stands; nothing where it is gone.
+pub(crate) async fn status(connection: &impl ConnectionTrait, id: i64) -> Result<Option<TaskStatus>, DbErr> {
+    let select = task::Entity::find_by_id(id).select_only().column(task::Column::Status);
+    let status = select.into_tuple::<String>().one(connection).await?;
+    status.map(|status| stored(status.parse())).transpose()
+}
+
 /// The tasks that a server has not ended.
 pub(crate) async fn unfinished_of(connection: &impl ConnectionTrait, server: Uuid) -> Result<Vec<Task>, DbErr> {
     let rows = task::Entity::find()

@@ -20,10 +20,12 @@
 
 mod client;
 mod contract;
+mod events;
 mod postgres;
 
 pub use client::Answer;
 pub use contract::Contract;
+pub use events::{Event, Events};
 
 use crate::{
     boot::{self, Linked, Started},

@@ -9,9 +9,11 @@ use crate::{
         data::Defaults,
         error::Problem,
         extract::Json,
+        log::Log,
         respond::{Accepted, Created, List, Markdown, NoContent, Null, Removal, Text, Whole},
     },
     model::{Customisation, Task},
+    store::LogLine,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -67,6 +69,19 @@ impl<T: ToSchema> IntoResponses for List<T> {
             .example(Some(json!("objects 0-49/1234")));
         let part = body::<T>(Array::new(named::<T>()).into()).header("Content-Range", range.build());
         only("200", part.description("The part of the list that was asked for."))
+    }
+}
+
+impl IntoResponses for Log {
+    fn responses() -> Responses {
+        let mut responses = List::<LogLine>::responses();
+        let lines = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
+        for response in responses.values_mut() {
+            let RefOr::T(response) = response else { continue };
+            response.description = "The part of the list that was asked for; or the lines as events.".to_owned();
+            response.content.insert("text/event-stream".to_owned(), RefOr::T(lines.clone()));
+        }
+        responses
     }
 }
 
