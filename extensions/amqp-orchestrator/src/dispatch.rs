@@ -1,0 +1,103 @@
+//! Work goes out: each message of a task is written down, published, and confirmed by the broker.
+
+use crate::{
+    AmqpOrchestrator,
+    broker::{self, Address, Broker, Trouble},
+    envelope,
+    messages::{self, Model, State},
+    patience::Patience,
+    stop,
+};
+use rivetgun::prelude::*;
+
+/// How often a write to the database is tried.
+const ATTEMPTS: usize = 10;
+
+/// Hands a task to the broker. While that is away, it waits.
+///
+/// # Errors
+/// Why the broker will not have it, or what the database says.
+pub(crate) async fn dispatch(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Receipt> {
+    let mut unsent = persist(|| messages::of_dispatch(cx, dispatch)).await?;
+    // Somebody has to hear the replies.
+    broker.needed.notify_one();
+    if dispatch.work == Work::Stop {
+        unsent = stop::what_is_left(broker, cx, dispatch, unsent).await?;
+    }
+    for message in unsent.into_iter().filter(|message| message.state == State::Written) {
+        send(broker, cx, dispatch, &message).await?;
+        let sent = [message.uuid];
+        persist(|| messages::mark(cx, &sent, State::Sent)).await?;
+    }
+    Ok(Receipt::new(dispatch.task.to_string()))
+}
+
+/// Publishes a message until the broker has it for good.
+async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, message: &Model) -> Result<()> {
+    let settings = cx.settings::<AmqpOrchestrator>();
+    let (data, wanted, compression) = (dispatch.clone(), message.clone(), settings.compression);
+    let body = tokio::task::spawn_blocking(move || envelope::body(&data, &wanted, compression)).await??;
+    let requests = || Address { exchange: settings.requests.get(), routing_key: settings.requests.get() };
+    let to = match dispatch.work {
+        Work::Stop => Address { exchange: settings.stops.get(), routing_key: "".into() },
+        _ => requests(),
+    };
+    let mut outage = Outage::default();
+    loop {
+        let properties = broker::properties(message.uuid, compression);
+        match broker.publish(settings, &to, &body, properties).await {
+            Ok(()) => break,
+            Err(Trouble::Unroutable) if dispatch.work == Work::Stop => {
+                let nobody = format!("no Astute listens at the exchange `{}`; start it, and stop again", to.exchange);
+                return Err(Error::unavailable(nobody));
+            }
+            Err(trouble) => outage.wait(cx, dispatch, &trouble).await,
+        }
+    }
+    outage.end(cx, dispatch).await;
+    let (method, _) = message.method.names();
+    let (place, bytes) = (message.place + 1, body.len());
+    log(cx, dispatch, format!("sent {method} {place}/{}: {bytes} bytes, {}", message.total, message.uuid)).await;
+    Ok(())
+}
+
+/// The time in which the broker is away, as the log of a task tells it.
+#[derive(Debug, Default)]
+pub(crate) struct Outage(Option<Patience>);
+
+impl Outage {
+    /// Waits for the next attempt.
+    pub(crate) async fn wait(&mut self, cx: &OrchestratorContext, dispatch: &Dispatch, trouble: &Trouble) {
+        if self.0.is_none() {
+            log(cx, dispatch, format!("the broker is away ({trouble}); the task waits for it")).await;
+        }
+        self.0.get_or_insert_with(Patience::new).wait().await;
+    }
+
+    /// An attempt went well.
+    pub(crate) async fn end(self, cx: &OrchestratorContext, dispatch: &Dispatch) {
+        if self.0.is_some() {
+            log(cx, dispatch, "the broker is back".to_owned()).await;
+        }
+    }
+}
+
+/// A line that cannot be written does not keep the work.
+async fn log(cx: &OrchestratorContext, dispatch: &Dispatch, line: String) {
+    if let Err(error) = cx.log(dispatch.task, None, line).await {
+        tracing::warn!(task = %dispatch.task, %error, "a line of a task's log is lost");
+    }
+}
+
+/// Tries again, while the database is busy or away.
+pub(crate) async fn persist<T, F: Future<Output = Result<T>>>(write: impl Fn() -> F) -> Result<T> {
+    let mut patience = Patience::new();
+    for _ in 1..ATTEMPTS {
+        match write().await {
+            Ok(written) => return Ok(written),
+            Err(error) => tracing::warn!(%error, "the database did not take what an orchestrator has to keep"),
+        }
+        patience.wait().await;
+    }
+    write().await
+}

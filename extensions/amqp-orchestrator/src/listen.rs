@@ -1,0 +1,123 @@
+//! Replies come in: each is read, applied, and acknowledged once what it brought is committed.
+
+use crate::{
+    AmqpOrchestrator,
+    broker::{Broker, Trouble},
+    messages::{self, Method, Model},
+    patience::Patience,
+    reply::Reply,
+    told::{Told, told},
+};
+use futures_util::StreamExt;
+use lapin::{
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use rivetgun::prelude::*;
+
+/// How many replies may be on their way to us at once.
+const PREFETCH: u16 = 32;
+
+/// How often a reply is tried that the server does not take although its database answers.
+const ATTEMPTS: usize = 30;
+
+/// What became of a reply.
+enum Fate {
+    Heard,
+    /// It cannot be read, or not be applied, for this reason.
+    Poisonous(String),
+}
+
+/// Hears replies for ever, from when the first message is sent, or there is one of earlier.
+pub(crate) async fn listen(broker: &Broker, cx: &OrchestratorContext) -> Result<()> {
+    if !messages::are_there(cx.db()).await? {
+        broker.needed.notified().await;
+    }
+    let mut patience = Patience::new();
+    loop {
+        if let Err(trouble) = consume(broker, cx, &mut patience).await {
+            tracing::debug!(%trouble, "replies are not heard for now");
+        }
+        patience.wait().await;
+    }
+}
+
+/// Hears replies until the connection ends.
+async fn consume(broker: &Broker, cx: &OrchestratorContext, patience: &mut Patience) -> Result<(), Trouble> {
+    let settings = cx.settings::<AmqpOrchestrator>();
+    let link = broker.link(settings).await?;
+    let channel = link.channel().await?;
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    let (queue, options) = (settings.replies.get(), BasicConsumeOptions::default());
+    let mut replies = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+    *patience = Patience::new();
+    while let Some(delivery) = replies.next().await {
+        let delivery = delivery?;
+        if let Fate::Poisonous(reason) = hear(cx, &delivery).await {
+            let queue = settings.dead_letters.get();
+            tracing::warn!(reason, %queue, "a reply is set aside; look at it there");
+            // Where that does not go well, the broker gives it to us again.
+            broker.set_aside(settings, &delivery, &reason).await?;
+        }
+        delivery.ack(BasicAckOptions::default()).await?;
+    }
+    Ok(())
+}
+
+/// Applies a reply. While the database is away, it waits.
+async fn hear(cx: &OrchestratorContext, delivery: &Delivery) -> Fate {
+    let body = delivery.data.clone();
+    let reply = match tokio::task::spawn_blocking(move || Reply::read(&body)).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(reason)) => return Fate::Poisonous(reason),
+        Err(error) => return Fate::Poisonous(format!("reading it failed: {error}")),
+    };
+    let (mut patience, mut attempts) = (Patience::new(), 0);
+    loop {
+        let error = match apply(cx, &reply).await {
+            Ok(()) => return Fate::Heard,
+            Err(error) => error,
+        };
+        tracing::warn!(task = %reply.args.task_uuid, %error, "a reply is not applied yet");
+        // Where the database answers, the reply is what is wrong.
+        if messages::are_there(cx.db()).await.is_ok() {
+            attempts += 1;
+        }
+        if attempts == ATTEMPTS {
+            return Fate::Poisonous(format!("it cannot be applied: {error}"));
+        }
+        patience.wait().await;
+    }
+}
+
+async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
+    let uuid = reply.args.task_uuid;
+    let Some(message) = messages::find(cx.db(), uuid).await? else {
+        tracing::debug!(task = %uuid, method = reply.method, "a reply to a message that is not known, or not any more");
+        return Ok(());
+    };
+    let stops = match message.method {
+        Method::Provision | Method::Deploy => messages::that_stop(cx.db(), uuid).await?,
+        _ => Vec::new(),
+    };
+    let Told { report, stopped } = told(&message, &reply.args, !stops.is_empty());
+    tell(cx, &message, report).await?;
+    // After the work itself: what ended in time was not stopped.
+    for stop in stops {
+        let its = stopped.iter().filter(|node| stop.nodes.0.contains(node));
+        tell(cx, &stop, its.fold(Report::new(), |report, node| report.node(*node, Said::Done))).await?;
+    }
+    Ok(())
+}
+
+/// Reports about the task of a message.
+async fn tell(cx: &OrchestratorContext, message: &Model, report: Report) -> Result<()> {
+    if report == Report::default() {
+        return Ok(());
+    }
+    match cx.report(message.task, report).await? {
+        Heard::Unknown => messages::forget(cx, message.task).await,
+        Heard::Applied | Heard::Outdated => Ok(()),
+    }
+}

@@ -1,0 +1,212 @@
+//! Which nodes are in which message: the table that replies are mapped back through.
+//!
+//! Astute ends the task of a message as a whole, so that each message has an id of its own in the place of the task's. The
+//! first message of a task has the id of the task; the ids of the others are made of it and their place, so that a message
+//! that is sent again is known again.
+
+use crate::AmqpOrchestrator;
+use chrono::TimeDelta;
+use rivetgun::prelude::{
+    sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*},
+    *,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A message of a task.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "amqp_orchestrator_messages")]
+pub(crate) struct Model {
+    /// Its id, which Astute takes for that of a task.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub uuid: Uuid,
+    pub task: Uuid,
+    /// Its place among the messages of the task.
+    pub place: i32,
+    /// How many there are.
+    pub total: i32,
+    pub method: Method,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub nodes: Nodes,
+    /// The message that it is to stop.
+    pub stops: Option<Uuid>,
+    pub time: DateTimeUtc,
+    pub state: State,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The ids of the nodes that a message is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub(crate) struct Nodes(pub(crate) Vec<i64>);
+
+/// How far a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub(crate) enum State {
+    #[sea_orm(string_value = "written")]
+    Written,
+    /// The broker has it for good.
+    #[sea_orm(string_value = "sent")]
+    Sent,
+    /// It was taken back from the broker before anybody had taken it.
+    #[sea_orm(string_value = "withdrawn")]
+    Withdrawn,
+}
+
+/// What Astute is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub(crate) enum Method {
+    #[sea_orm(string_value = "image_provision")]
+    Provision,
+    #[sea_orm(string_value = "task_deploy")]
+    Deploy,
+    #[sea_orm(string_value = "stop_deploy_task")]
+    Stop,
+    #[sea_orm(string_value = "reset_environment")]
+    Reset,
+    #[sea_orm(string_value = "remove_nodes")]
+    Remove,
+}
+
+impl Method {
+    fn of(work: Work) -> Self {
+        match work {
+            Work::Provision => Self::Provision,
+            Work::Deployment => Self::Deploy,
+            Work::Stop => Self::Stop,
+            Work::Reset => Self::Reset,
+            Work::Removal => Self::Remove,
+        }
+    }
+
+    /// Its name, and the name of the replies to it.
+    pub(crate) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Provision => ("image_provision", "provision_resp"),
+            Self::Deploy => ("task_deploy", "deploy_resp"),
+            Self::Stop => ("stop_deploy_task", "stop_deployment_resp"),
+            Self::Reset => ("reset_environment", "reset_environment_resp"),
+            Self::Remove => ("remove_nodes", "remove_nodes_resp"),
+        }
+    }
+}
+
+/// The nodes of one message, and what it stops.
+struct Part {
+    nodes: Vec<i64>,
+    stops: Option<Uuid>,
+}
+
+/// The messages of a task: those that are written down, or else new ones, which are written down.
+///
+/// # Errors
+/// What the database says.
+pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Vec<Model>> {
+    let known = of_task(cx.db(), dispatch.task).await?;
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    let settings = cx.settings::<AmqpOrchestrator>();
+    let most = usize::from(settings.nodes_a_message.get());
+    let parts = match dispatch.stops {
+        Some(stopped) => parts_of_stop(dispatch, stopped, of_task(cx.db(), stopped).await?, most),
+        None => parts(&ids(dispatch), None, most).collect(),
+    };
+    let total = i32::try_from(parts.len())?;
+    let messages: Vec<Model> = (0..total)
+        .zip(parts)
+        .map(|(place, Part { nodes, stops })| Model {
+            uuid: id(dispatch.task, place),
+            task: dispatch.task,
+            place,
+            total,
+            method: Method::of(dispatch.work),
+            nodes: Nodes(nodes),
+            stops,
+            time: cx.now(),
+            state: State::Written,
+        })
+        .collect();
+    let tx = cx.transaction().await?;
+    let past = cx.now() - TimeDelta::days(settings.keep_days.get().into());
+    Entity::delete_many().filter(Column::Time.lt(past)).exec(&*tx).await?;
+    if !messages.is_empty() {
+        Entity::insert_many(messages.iter().cloned().map(ActiveModel::from)).exec(&*tx).await?;
+    }
+    tx.commit().await?;
+    Ok(messages)
+}
+
+fn ids(dispatch: &Dispatch) -> Vec<i64> {
+    dispatch.nodes.iter().map(|node| node.id).collect()
+}
+
+/// The id of a message: the same each time it is asked for.
+fn id(task: Uuid, place: i32) -> Uuid {
+    if place == 0 { task } else { Uuid::new_v5(&task, &place.to_be_bytes()) }
+}
+
+fn parts(nodes: &[i64], stops: Option<Uuid>, most: usize) -> impl Iterator<Item = Part> {
+    nodes.chunks(most).map(move |nodes| Part { nodes: nodes.to_vec(), stops })
+}
+
+/// One part for each message of the task that is stopped, as far as its nodes are to be stopped.
+fn parts_of_stop(dispatch: &Dispatch, stopped: Uuid, of_stopped: Vec<Model>, most: usize) -> Vec<Part> {
+    let mut left = ids(dispatch);
+    let mut made = Vec::new();
+    for message in of_stopped {
+        let (its, others): (Vec<i64>, _) = left.into_iter().partition(|id| message.nodes.0.contains(id));
+        left = others;
+        made.extend(parts(&its, Some(message.uuid), usize::MAX));
+    }
+    made.extend(parts(&left, Some(stopped), most));
+    made
+}
+
+/// The messages of a task, in their order.
+pub(crate) async fn of_task(db: &Db, task: Uuid) -> Result<Vec<Model>> {
+    Ok(Entity::find().filter(Column::Task.eq(task)).order_by_asc(Column::Place).all(db).await?)
+}
+
+/// The message with this id.
+pub(crate) async fn find(db: &Db, uuid: Uuid) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(uuid).one(db).await?)
+}
+
+/// The messages that are to stop this one.
+pub(crate) async fn that_stop(db: &Db, uuid: Uuid) -> Result<Vec<Model>> {
+    Ok(Entity::find().filter(Column::Stops.eq(uuid)).all(db).await?)
+}
+
+/// Those of these messages that were taken back.
+pub(crate) async fn withdrawn(db: &Db, uuids: &BTreeSet<Uuid>) -> Result<BTreeSet<Uuid>> {
+    let of_these = Entity::find().filter(Column::Uuid.is_in(uuids.iter().copied()));
+    let withdrawn = of_these.filter(Column::State.eq(State::Withdrawn)).all(db).await?;
+    Ok(withdrawn.into_iter().map(|message| message.uuid).collect())
+}
+
+/// Whether a message of any task is known.
+pub(crate) async fn are_there(db: &Db) -> Result<bool> {
+    Ok(Entity::find().one(db).await?.is_some())
+}
+
+/// Notes how far messages are.
+pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &[Uuid], state: State) -> Result<()> {
+    if uuids.is_empty() {
+        return Ok(());
+    }
+    let tx = cx.transaction().await?;
+    let mark = Entity::update_many().col_expr(Column::State, Expr::value(state));
+    mark.filter(Column::Uuid.is_in(uuids.iter().copied())).exec(&*tx).await?;
+    tx.commit().await
+}
+
+/// Forgets the messages of a task that is not there any more.
+pub(crate) async fn forget(cx: &OrchestratorContext, task: Uuid) -> Result<()> {
+    let tx = cx.transaction().await?;
+    Entity::delete_many().filter(Column::Task.eq(task)).exec(&*tx).await?;
+    tx.commit().await
+}
