@@ -2,6 +2,7 @@
 
 use crate::{
     common::list,
+    outside::{Amqp, Local, Outside},
     process::{Serving, wait_for},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,25 +21,31 @@ const KILLS: usize = 9;
 /// How long the tasks of a killed server may take to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The commands of the operator: deployment with `endless` in its data goes on until it is stopped.
-const LOCAL: &str = "[orchestrators.local]
-provision = 'cat >/dev/null; echo progress 50; sleep 0.02'
-deploy = 'if grep -q endless; then exec sleep 1000; fi; sleep 0.02'
-reset = 'sleep 0.02'
-remove = 'sleep 0.02'
-";
-
 #[test]
 fn a_killed_server_is_consistent_after_its_restart_local_sqlite() {
-    live_and_die(LOCAL, "local", None);
+    live_and_die(&Local, None);
 }
 
 #[test]
 fn a_killed_server_is_consistent_after_its_restart_local_postgres() {
-    on_postgres(|url| live_and_die(LOCAL, "local", Some(url)));
+    on_postgres(|url| live_and_die(&Local, Some(url)));
 }
 
-pub(crate) fn on_postgres(test: impl FnOnce(String)) {
+#[test]
+fn a_killed_server_is_consistent_after_its_restart_amqp_sqlite() {
+    if let Some(outside) = Amqp::start() {
+        live_and_die(&outside, None);
+    }
+}
+
+#[test]
+fn a_killed_server_is_consistent_after_its_restart_amqp_postgres() {
+    if let Some(outside) = Amqp::start() {
+        on_postgres(|url| live_and_die(&outside, Some(url)));
+    }
+}
+
+fn on_postgres(test: impl FnOnce(String)) {
     match rivetgun::testkit::new_postgres_database() {
         Ok(url) => test(url),
         Err(reason) => rivetgun::testkit::skip("PostgreSQL", &reason),
@@ -46,14 +53,15 @@ pub(crate) fn on_postgres(test: impl FnOnce(String)) {
 }
 
 /// Lives one life after the other, and is killed so often in the middle of it.
-pub(crate) fn live_and_die(settings: &str, orchestrator: &str, database: Option<String>) {
+fn live_and_die(outside: &impl Outside, database: Option<String>) {
     let dir = tempdir().expect("a directory");
-    fs::write(dir.path().join("settings.toml"), settings).expect("a file");
+    fs::write(dir.path().join("settings.toml"), outside.settings()).expect("a file");
     let mut moments = Moments::new();
-    let mut life = Life { orchestrator, macs: 0 };
+    let mut life = Life { outside, macs: 0 };
+    let start = || start(dir.path(), database.as_deref(), outside);
     let kills = std::env::var("RIVETGUN_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {
-        let serving = start(dir.path(), database.as_deref());
+        let serving = start();
         let (pid, moment) = (serving.pid(), moments.next());
         let killer = std::thread::spawn(move || {
             std::thread::park_timeout(moment);
@@ -68,13 +76,13 @@ pub(crate) fn live_and_die(settings: &str, orchestrator: &str, database: Option<
         killer.join().expect("it kills");
         assert!(told.kind() != io::ErrorKind::InvalidData, "{told}");
         drop(serving);
-        let serving = start(dir.path(), database.as_deref());
+        let serving = start();
         settle(&serving, &format!("kill {kill}, seed {}", moments.seed));
         check(&serving, &format!("kill {kill}, after {moment:?}, seed {}", moments.seed));
         serving.terminate();
     }
     // Whatever state that left, the life goes on from there, to its end.
-    let serving = start(dir.path(), database.as_deref());
+    let serving = start();
     let deletions = || {
         let tasks = serving.request("GET", "/tasks?status=ready", &Value::Null, 200);
         list(&tasks).iter().filter(|task| task["name"] == "cluster_deletion").count()
@@ -88,14 +96,17 @@ pub(crate) fn live_and_die(settings: &str, orchestrator: &str, database: Option<
     let names: BTreeSet<&str> = list(&tasks).iter().filter_map(|task| task["name"].as_str()).collect();
     let whole_life = ["cluster_deletion", "deploy", "deployment", "provision", "reset_environment", "stop_deployment"];
     assert_eq!(names, BTreeSet::from(whole_life), "seed {}", moments.seed);
+    outside.check_repetitions();
 }
 
-fn start(dir: &Path, database: Option<&str>) -> Serving {
+fn start(dir: &Path, database: Option<&str>, outside: &impl Outside) -> Serving {
     let mut arguments = vec!["--config", "settings.toml"];
     if let Some(url) = database {
         arguments.extend(["--database-url", url]);
     }
-    Serving::start(dir, &arguments)
+    let serving = Serving::start(dir, &arguments);
+    outside.reaches(serving.address());
+    serving
 }
 
 /// When to kill.
@@ -122,23 +133,24 @@ impl Moments {
 }
 
 /// The life of a cluster of four nodes, taken up wherever it is found.
-struct Life<'a> {
-    orchestrator: &'a str,
+struct Life<'a, O> {
+    outside: &'a O,
     macs: usize,
 }
 
-impl Life<'_> {
+impl<O: Outside> Life<'_, O> {
     /// Does what comes next, or waits for a moment while something is being done.
     fn step(&mut self, serving: &Serving) -> io::Result<()> {
         let get = |path: &str| ask(serving, "GET", path, &Value::Null);
         let clusters = get("/clusters")?;
         let Some(cluster) = list(&clusters).first() else {
-            return ask(serving, "POST", "/clusters", &json!({"name": "c", "orchestrator": self.orchestrator}))
+            return ask(serving, "POST", "/clusters", &json!({"name": "c", "orchestrator": self.outside.name()}))
                 .map(drop);
         };
         let path = format!("/clusters/{}", cluster["id"]);
         let put = |what: &str| ask(serving, "PUT", &format!("{path}/{what}"), &Value::Null).map(drop);
         let endless = |endless: Value| {
+            self.outside.holds(endless == true);
             ask(serving, "PATCH", &format!("{path}/attributes"), &json!({"endless": endless})).map(drop)
         };
         let tasks = get("/tasks?order_by=-id&limit=5")?;

@@ -8,6 +8,7 @@ use faulty_extension as _; // linked, and with it registered
 mod common;
 mod document;
 mod ledger;
+mod outside;
 mod probe;
 mod process;
 mod puppet;
@@ -31,6 +32,7 @@ mod hook_table;
 mod hooks;
 mod import;
 mod killed;
+mod life;
 mod lifecycle;
 mod linking;
 mod migrate;

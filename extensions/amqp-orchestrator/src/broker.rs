@@ -109,9 +109,8 @@ impl Broker {
         let link = self.link(settings).await?;
         let Address { exchange, routing_key } = to.clone();
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let published = async {
-            link.publisher.basic_publish(exchange, routing_key, options, body, properties).await?.await
-        };
+        let published =
+            async { link.publisher.basic_publish(exchange, routing_key, options, body, properties).await?.await };
         let confirmed = match tokio::time::timeout(LIMIT, published).await {
             Ok(confirmed) => confirmed.map_err(Trouble::from),
             Err(_) => Err(Trouble::Away(format!("it confirms nothing in {} s", LIMIT.as_secs()))),

@@ -66,7 +66,9 @@ impl TryFrom<String> for Url {
             format!("it is not the URL of a broker ({error}); write amqp://user:password@host:port/virtual-host")
         })?;
         if url.scheme != AMQPScheme::AMQP {
-            return Err("this build speaks no TLS; write amqp://…, and reach the broker through a trusted network".into());
+            return Err(
+                "this build speaks no TLS; write amqp://…, and reach the broker through a trusted network".into()
+            );
         }
         Ok(Self(url))
     }

@@ -71,7 +71,8 @@ fn an_error_of_the_master_fails_provisioning_and_nothing_else() {
     let provision = heard(&message(Method::Provision, &[13], 1), master.clone(), false);
     assert_eq!(provision.report, Report::new().node(13, failed("the master node failed: no image")));
     assert_eq!(heard(&message(Method::Deploy, &[13], 1), master, false), Told::default());
-    let others = json!({"nodes": [{"uid": "None", "status": "error"}, {"uid": null}, {}, {"uid": "master", "progress": 1}]});
+    let others =
+        json!({"nodes": [{"uid": "None", "status": "error"}, {"uid": null}, {}, {"uid": "master", "progress": 1}]});
     assert_eq!(heard(&message(Method::Provision, &[13], 1), others, false), Told::default());
 }
 
