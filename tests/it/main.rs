@@ -35,6 +35,7 @@ mod killed;
 mod life;
 mod lifecycle;
 mod linking;
+mod local;
 mod migrate;
 mod nodes;
 mod openapi;

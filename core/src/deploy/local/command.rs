@@ -3,7 +3,7 @@
 use crate::model::LogStream;
 use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::{io, pin::pin, process::Stdio, time::Duration};
+use std::{io, os::unix::process::ExitStatusExt, pin::pin, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt},
     process::{Child, ChildStdin},
@@ -44,7 +44,7 @@ pub(super) enum Ended {
         code: i32,
         last_words: String,
     },
-    Signal,
+    Signal(i32),
     TooLate,
     Stopped,
 }
@@ -100,7 +100,7 @@ impl Command<'_> {
         Ok(match status.code() {
             Some(0) => Ended::Well,
             Some(code) => Ended::Code { code, last_words: last_words.unwrap_or_default() },
-            None => Ended::Signal,
+            None => Ended::Signal(status.signal().unwrap_or_default()),
         })
     }
 }

@@ -7,6 +7,9 @@
 //! whatever picks it up.
 
 mod command;
+mod settings;
+
+pub(crate) use settings::LocalSettings;
 
 use super::{
     log::Log,
@@ -20,10 +23,9 @@ use crate::{
 };
 use command::{Command, Ended, Spoken};
 use futures_util::{StreamExt, future::BoxFuture, stream};
-use serde::{Deserialize, Serialize};
+use settings::Limits;
 use std::{
     collections::BTreeMap,
-    num::{NonZeroU16, NonZeroU64},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -31,43 +33,6 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-/// The section `[orchestrators.local]` of the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct LocalSettings {
-    /// The shell command that provisions a node; without one, documents are written to files.
-    pub(crate) provision: Option<String>,
-    /// The shell command that deploys a node; without one, documents are written to files.
-    pub(crate) deploy: Option<String>,
-    /// The shell command that takes everything from a node that is reset; without one, nothing is run.
-    pub(crate) reset: Option<String>,
-    /// The shell command that takes everything from a node that is removed; without one, nothing is run.
-    pub(crate) remove: Option<String>,
-    /// How many nodes are worked on at once.
-    pub(crate) parallel: NonZeroU16,
-    /// How long a command may take, in seconds.
-    pub(crate) time_limit: NonZeroU64,
-}
-
-impl Default for LocalSettings {
-    fn default() -> Self {
-        let (parallel, time_limit) = (NonZeroU16::MIN.saturating_add(7), NonZeroU64::MIN.saturating_add(5399));
-        Self { provision: None, deploy: None, reset: None, remove: None, parallel, time_limit }
-    }
-}
-
-impl LocalSettings {
-    fn command(&self, work: Work) -> Option<&str> {
-        match work {
-            Work::Provision => self.provision.as_deref(),
-            Work::Deployment => self.deploy.as_deref(),
-            Work::Reset => self.reset.as_deref(),
-            Work::Removal => self.remove.as_deref(),
-            Work::Stop => None,
-        }
-    }
-}
 
 /// The orchestrator `local`.
 #[derive(Debug, Clone)]
@@ -167,8 +132,9 @@ impl Shared {
     }
 
     async fn run(&self, job: &Job, node: &Node, document: Vec<u8>, line: &str) -> Result<(), String> {
+        let limits = self.settings.limits;
         let command = Command {
-            line,
+            line: &limits.before(line),
             environment: vec![
                 ("RIVETGUN_TASK", job.dispatch.task.to_string()),
                 ("RIVETGUN_WORK", job.dispatch.work.to_string()),
@@ -191,11 +157,15 @@ impl Shared {
         let (ended, ()) = tokio::join!(command.run([&job.stop, &job.server.stopping], speaking), listen);
         match ended.map_err(|error| format!("the command could not be run: {error}"))? {
             Ended::Well => Ok(()),
+            Ended::Code { code, last_words } if Limits::is_refusal(code, &last_words) => Err(last_words),
             Ended::Code { code, last_words } if last_words.is_empty() => {
                 Err(format!("the command ended with exit code {code}"))
             }
             Ended::Code { code, last_words } => Err(format!("the command ended with exit code {code}: {last_words}")),
-            Ended::Signal => Err("the command was ended by a signal".to_owned()),
+            Ended::Signal(signal) => Err(match limits.that_ends_with(signal) {
+                Some(limit) => format!("the command reached the limit {limit} and was ended"),
+                None => format!("the command was ended by signal {signal}"),
+            }),
             Ended::TooLate => {
                 Err(format!("the command took longer than {} s and was killed", self.settings.time_limit))
             }
