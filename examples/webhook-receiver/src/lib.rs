@@ -5,7 +5,7 @@
 //! is told to: see [`Receiver::plays`]. What it signs and checks, it does by code of its own, and not by the extension's.
 //!
 //! ```no_run
-//! let receiver = webhook_receiver::Receiver::start("whsec_bm90IGEgc2VjcmV0")?;
+//! let receiver = webhook_receiver::Receiver::start("whsec_bm90IGEgc2VjcmV0IGF0IGFsbCwganVzdCBmb3IgdHJpYWxz")?;
 //! receiver.reports_to("http://127.0.0.1:8080");
 //! println!("url = {:?}", receiver.url());
 //! # std::io::Result::Ok(())

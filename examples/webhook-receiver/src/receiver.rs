@@ -18,6 +18,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
     time::Duration,
 };
 use tokio::{
@@ -35,8 +36,8 @@ pub struct Receiver {
     address: SocketAddr,
     shared: Arc<Shared>,
     runtime: Handle,
-    /// Closed with the receiver.
-    _open: oneshot::Sender<()>,
+    /// Closed with the receiver, and what ends then.
+    open: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// A request that came.
@@ -108,7 +109,7 @@ impl Receiver {
         let handle = runtime.handle().clone();
         let (open, closed) = oneshot::channel::<()>();
         let listened = Arc::clone(&shared);
-        std::thread::Builder::new().name("webhook-receiver".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("webhook-receiver".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = serve(listener, listened) => {}
@@ -116,7 +117,7 @@ impl Receiver {
                 }
             });
         })?;
-        Ok(Self { address, shared, runtime: handle, _open: open })
+        Ok(Self { address, shared, runtime: handle, open: Some((open, thread)) })
     }
 
     /// Where it listens.
@@ -129,6 +130,17 @@ impl Receiver {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/tasks", self.address)
+    }
+
+    /// Forgets all that came and all that it was told but the secret: for the next test.
+    pub fn forget(&self) {
+        *lock(&self.shared.server) = None;
+        self.pauses(Duration::ZERO);
+        self.plays(plays::done);
+        lock(&self.shared.answers).clear();
+        lock(&self.shared.taken_on).clear();
+        self.shared.received.send_replace(Vec::new());
+        self.shared.reported.send_replace(Vec::new());
     }
 
     /// Takes another secret, for what comes and for what is sent from now on.
@@ -198,6 +210,17 @@ impl Receiver {
     /// Waits, for ever, for the answers to reports beyond the first so many; those reports.
     pub async fn reported_after(&self, known: usize) -> Vec<Reported> {
         many(&self.shared.reported, known + 1).await.split_off(known)
+    }
+}
+
+impl Drop for Receiver {
+    /// Nothing listens on its port any more when it is gone.
+    fn drop(&mut self) {
+        if let Some((open, thread)) = self.open.take() {
+            drop(open);
+            // It ends without a word, or has panicked and told so.
+            drop(thread.join());
+        }
     }
 }
 

@@ -1,0 +1,147 @@
+//! The section `[extensions.webhook_orchestrator]`.
+
+use crate::secret::{Secret, Secrets};
+use reqwest::Url;
+use rivetgun::prelude::*;
+use serde::Deserialize;
+use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
+
+/// The section `[extensions.webhook_orchestrator]`; the README of the crate tells more.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct WebhookSettings {
+    /// Where tasks go.
+    url: Option<HttpUrl>,
+    /// The secret that both sides know: `whsec_` and base64.
+    secret: Option<Secret>,
+    /// A file of secrets, one a line, the present one first. It is read each time.
+    secret_file: Option<PathBuf>,
+    /// Secrets that are good as well, while the receiver is given a new one.
+    previous_secrets: Vec<Secret>,
+    /// Seconds until a connection must be there.
+    connect_timeout: NonZeroU64,
+    /// Seconds for a request with its answer.
+    timeout: NonZeroU64,
+    /// Seconds for which a task is offered again to a receiver that is away.
+    retry_for: u64,
+    /// Whether the receiver may be on this machine, or in a network of one's own.
+    pub(crate) allow_private_addresses: bool,
+    /// Seconds that the time of a report may be off.
+    tolerance: u32,
+    /// The public address of this server, before `/api/v1`, where the receiver is to be told the whole URL for its reports.
+    report_url: Option<HttpUrl>,
+}
+
+/// An `http` or `https` URL. It is shown without its path and its credentials, where secrets stand.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HttpUrl(Url);
+
+impl Default for WebhookSettings {
+    fn default() -> Self {
+        let seconds = |seconds: u64| NonZeroU64::MIN.saturating_add(seconds - 1);
+        Self {
+            url: None,
+            secret: None,
+            secret_file: None,
+            previous_secrets: Vec::new(),
+            connect_timeout: seconds(10),
+            timeout: seconds(60),
+            retry_for: 24 * 60 * 60,
+            allow_private_addresses: false,
+            tolerance: 300,
+            report_url: None,
+        }
+    }
+}
+
+impl WebhookSettings {
+    /// Where tasks go.
+    pub(crate) fn receiver(&self) -> Result<&HttpUrl> {
+        self.url.as_ref().ok_or_else(|| unset("url"))
+    }
+
+    /// The secrets that are good now; there is at least one.
+    pub(crate) async fn secrets(&self) -> Result<Secrets> {
+        let of_file = match &self.secret_file {
+            Some(path) => read(path).await?,
+            None => Vec::new(),
+        };
+        let all: Vec<Secret> = self.secret.iter().cloned().chain(of_file).collect();
+        if all.is_empty() {
+            return Err(unset("secret` or `secret_file"));
+        }
+        Ok(Secrets(all.into_iter().chain(self.previous_secrets.iter().cloned()).collect()))
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout.get())
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.get())
+    }
+
+    pub(crate) fn retry_for(&self) -> Duration {
+        Duration::from_secs(self.retry_for)
+    }
+
+    pub(crate) fn tolerance(&self) -> u32 {
+        self.tolerance
+    }
+
+    /// Where reports about a task are taken: a URL, or its path where the address of this server is not set.
+    pub(crate) fn report_url(&self, task: Uuid) -> String {
+        let server = self.report_url.as_ref().map_or("", |HttpUrl(url)| url.as_str().trim_end_matches('/'));
+        format!("{server}/api/v1/tasks/{task}/report")
+    }
+}
+
+fn unset(setting: &str) -> Error {
+    Error::unavailable(format!(
+        "no `{setting}` is set: write it below [extensions.webhook_orchestrator] in the settings file"
+    ))
+}
+
+/// The secrets of a file.
+async fn read(path: &PathBuf) -> Result<Vec<Secret>> {
+    let wrong = |reason: String| {
+        tracing::error!(path = %path.display(), reason, "the file of the webhook's secrets is of no use");
+        Error::unavailable(
+            "the `secret_file` of [extensions.webhook_orchestrator] is of no use; the server's log tells why",
+        )
+    };
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| wrong(error.to_string()))?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| Secret::try_from(line.to_owned()).map_err(|error| wrong(error.to_string()))).collect()
+}
+
+impl HttpUrl {
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HttpUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let url = Url::parse(&text).map_err(|error| error.to_string())?;
+        match url.scheme() {
+            "http" | "https" => Ok(Self(url)),
+            scheme => Err(format!("the URL must begin with http:// or https://, and this begins with {scheme}:")),
+        }
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.origin().ascii_serialization())
+    }
+}
+
+impl fmt::Debug for HttpUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
