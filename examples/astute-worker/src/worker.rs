@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
+    requests: AbortHandle,
     _tasks: JoinSet<()>,
 }
 
@@ -66,9 +70,9 @@ impl Worker {
         let link = Link::new(url, names);
         let shared = Arc::new(Shared { link, state: watch::Sender::default(), pace });
         let mut tasks = JoinSet::new();
-        tasks.spawn(take_requests(Arc::clone(&shared)));
+        let requests = tasks.spawn(take_requests(Arc::clone(&shared)));
         tasks.spawn(take_stops(Arc::clone(&shared)));
-        Self { shared, _tasks: tasks }
+        Self { shared, requests, _tasks: tasks }
     }
 
     /// Work on this node fails from now on.
@@ -105,6 +109,16 @@ impl Worker {
             state.held.clear();
             state.holds_all = false;
         });
+    }
+
+    /// It forgets the work that it has, as if it had been started anew.
+    pub fn forget(&self) {
+        self.shared.state.send_modify(|state| state.current.clear());
+    }
+
+    /// It takes no work from now on, drops what it has, and hears stops only.
+    pub fn rest(&self) {
+        self.requests.abort();
     }
 
     /// Everything is said twice from now on.
@@ -165,12 +179,24 @@ impl Worker {
         tokio::time::timeout(PATIENCE, taking).await.unwrap_or_else(|_| panic!("no message was set aside"))
     }
 
-    /// How many replies wait in the queue, as far as nobody has taken them.
+    /// How many messages wait in the queue of work, as far as nobody has taken them.
+    ///
+    /// # Panics
+    /// When the broker is away.
+    pub async fn waiting_requests(&self) -> u32 {
+        self.waiting_in(&self.shared.link.names.requests).await
+    }
+
+    /// How many replies wait in their queue, as far as nobody has taken them.
     ///
     /// # Panics
     /// When the broker is away.
     pub async fn waiting_replies(&self) -> u32 {
-        let count = self.shared.link.count(&self.shared.link.names.replies).await;
+        self.waiting_in(&self.shared.link.names.replies).await
+    }
+
+    async fn waiting_in(&self, queue: &str) -> u32 {
+        let count = self.shared.link.count(queue).await;
         count.unwrap_or_else(|error| panic!("the broker does not tell: {error}"))
     }
 }

@@ -129,7 +129,7 @@ mod tests {
             (b"{}".to_vec(), "missing field"),
             (br#"{"args": {}}"#.to_vec(), "task_uuid"),
             (args("{}"), "task_uuid"),
-            (args(r#"{"task_uuid": null}"#), "task_uuid"),
+            (args(r#"{"task_uuid": null}"#), "UUID"),
             (args(r#"{"task_uuid": "seven"}"#), "UUID"),
             (args(&format!(r#"{{{uuid}, "status": 7}}"#)), "a string"),
             (args(&format!(r#"{{{uuid}, "nodes": {{}}}}"#)), "a sequence"),
