@@ -2,7 +2,7 @@
 
 use crate::{
     common::list,
-    outside::{Amqp, Local, Outside},
+    outside::{Amqp, Local, Outside, Webhook},
     process::{Serving, wait_for},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,6 +43,16 @@ fn a_killed_server_is_consistent_after_its_restart_amqp_postgres() {
     if let Some(outside) = Amqp::start() {
         on_postgres(|url| live_and_die(&outside, Some(url)));
     }
+}
+
+#[test]
+fn a_killed_server_is_consistent_after_its_restart_webhook_sqlite() {
+    live_and_die(&Webhook::start(), None);
+}
+
+#[test]
+fn a_killed_server_is_consistent_after_its_restart_webhook_postgres() {
+    on_postgres(|url| live_and_die(&Webhook::start(), Some(url)));
 }
 
 fn on_postgres(test: impl FnOnce(String)) {

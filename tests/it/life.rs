@@ -3,7 +3,7 @@
 
 use crate::{
     common::{assign, each, list, mac},
-    outside::{Amqp, Local, Outside},
+    outside::{Amqp, Local, Outside, Webhook},
 };
 use axum::http::Method;
 use rivetgun::testkit::{TestServer, on_both_databases};
@@ -23,6 +23,14 @@ fn a_life_on_amqp() {
     let Some(outside) = Amqp::start() else { return };
     on_both_databases(&outside.settings(), async |server| {
         insta::assert_snapshot!("amqp", live(&server, &outside).await);
+    });
+}
+
+#[test]
+fn a_life_on_webhook() {
+    let outside = Webhook::start();
+    on_both_databases(&outside.settings(), async |server| {
+        insta::assert_snapshot!("webhook", live(&server, &outside).await);
     });
 }
 

@@ -2,7 +2,12 @@
 
 use astute_worker::{Names, Worker, shared_rabbitmq};
 use rivetgun::testkit::skip;
-use std::{collections::BTreeMap, time::Duration};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use webhook_receiver::{Receiver, plays};
 
 /// Does the work of one orchestrator.
 pub(crate) trait Outside {
@@ -90,6 +95,48 @@ impl Outside for Amqp {
             let id = received.message_id.clone().expect("each message has an id");
             let first = ids.entry(what.clone()).or_insert_with(|| id.clone());
             assert_eq!(*first, id, "{what} came twice, as two messages");
+        }
+    }
+}
+
+/// A receiver of webhooks. Where `endless` is in the data it does not report on a deployment before that is stopped.
+pub(crate) struct Webhook(Receiver);
+
+const SECRET: &str = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIHdoaWNoIGlzIG5vbmU=";
+
+impl Webhook {
+    pub(crate) fn start() -> Self {
+        let receiver = Receiver::start(SECRET).expect("a port is free");
+        receiver.plays(|request: &Value| match &request["data"]["common"]["endless"] {
+            Value::Bool(true) if request["work"] == "deployment" => plays::nothing(request),
+            _ => plays::done(request),
+        });
+        Self(receiver)
+    }
+}
+
+impl Outside for Webhook {
+    fn name(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn settings(&self) -> String {
+        let url = self.0.url();
+        format!(
+            "[extensions.webhook_orchestrator]\nurl = '{url}'\nsecret = '{SECRET}'\nallow_private_addresses = true\n"
+        )
+    }
+
+    fn reaches(&self, address: &str) {
+        self.0.reports_to(&format!("http://{address}"));
+    }
+
+    fn check_repetitions(&self) {
+        let mut known = BTreeSet::new();
+        for received in self.0.received() {
+            assert!(received.is_signed, "{received:?}");
+            // Each task is one message, however often it comes.
+            assert_eq!(received.is_repeated, !known.insert(received.json["task"].to_string()), "{received:?}");
         }
     }
 }
