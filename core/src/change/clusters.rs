@@ -106,8 +106,8 @@ pub(crate) async fn save_status(tx: &mut ChangeTx, before: &Cluster, status: Clu
     save(tx, before, &Cluster { status, ..before.clone() }).await
 }
 
-/// Shows in a cluster, which is locked, what came of work that ended well.
-pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Work) -> Outcome<()> {
+/// Shows in a cluster, which is locked, what came of work that ended well, or (`None`) that it did not come about.
+pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Option<Work>) -> Outcome<()> {
     let before = find(tx, id).await?;
     let members = store::nodes::of_cluster(&**tx, &tx.domain(), id).await?;
     let status = ClusterStatus::after(work, members.iter().map(|node| node.status));
@@ -117,7 +117,7 @@ pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Work) -> Outcome<()
     }
     let mut after = Cluster { status, ..before.clone() };
     match work {
-        Work::Reset => after.changes = ["attributes", "nodes"].map(str::to_owned).into(),
+        Some(Work::Reset) => after.changes = ["attributes", "nodes"].map(str::to_owned).into(),
         _ if status == ClusterStatus::Operational => after.changes.clear(),
         _ => {}
     }

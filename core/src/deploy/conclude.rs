@@ -73,7 +73,7 @@ pub(super) async fn conclude(tx: &mut ChangeTx, family: Family, work: Work, part
             _ if came_too_late && stopped.is_empty() => {
                 told = format!("the work on cluster '{name}' had ended before it was stopped");
             }
-            _ => clusters::settle(tx, cluster.id, work).await?,
+            _ => clusters::settle(tx, cluster.id, Some(work)).await?,
         }
     }
     for stopped in stopped {

@@ -63,10 +63,9 @@ pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<St
                 return apply(server, task.uuid, &Report::failed(message.clone())).await.map(drop);
             }
             (TaskStatus::Pending, Some(_)) | (TaskStatus::Running, Some(Work::Stop | Work::Reset)) => {
-                if let (TaskStatus::Running, Some(work @ Work::Reset), Some(cluster)) =
-                    (task.status, work, task.cluster)
-                {
-                    clusters::settle(&mut tx, cluster, work).await?;
+                if let (TaskStatus::Running, Some(Work::Reset), Some(cluster)) = (task.status, work, task.cluster) {
+                    clusters::find_locked(&tx, cluster).await?;
+                    clusters::settle(&mut tx, cluster, None).await?;
                 }
                 let task = Task { extension: extension.clone(), ..task };
                 end(&mut tx, task, TaskStatus::Error, message.clone(), json!({})).await?;

@@ -47,8 +47,10 @@ pub(crate) async fn request(server: &Arc<Server>, request: WorkRequest) -> Outco
     }
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::find_locked(&tx, request.cluster).await?;
-    // What the cluster lacks is told before what is wrong with its nodes; what the nodes lack, once they are chosen.
-    enabling::refuse_missing(&tx, &cluster, &[])?;
+    if !matches!(request.wanted, Wanted::Reset { .. }) {
+        // What the cluster lacks is told before what is wrong with its nodes; what the nodes lack, once they are chosen.
+        enabling::refuse_missing(&tx, &cluster, &[])?;
+    }
     clusters::refuse_while_a_task_runs(&tx, &cluster).await?;
     let members = store::nodes::of_cluster(&*tx, &server.domain, cluster.id).await?;
     let plan = plan(&cluster, members, &request.wanted)?;

@@ -36,8 +36,12 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
         let how = if task.name == TaskKind::StopDeployment { "is stopping it already" } else { "cannot be stopped" };
         return Err(Refusal::Conflict(format!("task {} ({}) {how}; wait until it has ended", task.id, task.name)));
     }
-    let new =
-        NewTask { orchestrator: first.orchestrator.clone(), ..tx.new_task(TaskKind::StopDeployment, Some(&before)) };
+    // Whoever works on it stops it: with `local`, nobody else could.
+    let new = NewTask {
+        orchestrator: first.orchestrator.clone(),
+        server: first.server,
+        ..tx.new_task(TaskKind::StopDeployment, Some(&before))
+    };
     let running = unfinished.iter().find(|task| task.status == TaskStatus::Running && task.name.work().is_some());
     let task = match running {
         Some(running) => {

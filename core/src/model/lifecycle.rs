@@ -97,16 +97,18 @@ impl ClusterStatus {
         self == to || CLUSTERS.iter().any(|(from, reached)| *from == self && reached.contains(&to))
     }
 
-    /// What work makes of a cluster that ended well, with its nodes as they are then.
-    pub(crate) fn after(work: Work, nodes: impl Iterator<Item = NodeStatus>) -> Self {
+    /// What work makes of a cluster that ended well (or, where there is none, did not come about), with its nodes as they
+    /// are then.
+    pub(crate) fn after(work: Option<Work>, nodes: impl Iterator<Item = NodeStatus>) -> Self {
         let nodes: BTreeSet<NodeStatus> = nodes.collect();
         let only = |status: NodeStatus| nodes.iter().all(|node| *node == status);
         match work {
-            Work::Stop => Self::Stopped,
+            Some(Work::Stop) => Self::Stopped,
             _ if only(Discover) => Self::New,
             _ if only(Ready) => Self::Operational,
-            Work::Reset | Work::Removal if nodes.contains(&Error) => Self::Error,
-            Work::Reset | Work::Removal if nodes.contains(&Stopped) => Self::Stopped,
+            Some(Work::Provision | Work::Deployment) => Self::PartiallyDeployed,
+            _ if nodes.contains(&Error) => Self::Error,
+            _ if nodes.contains(&Stopped) => Self::Stopped,
             _ => Self::PartiallyDeployed,
         }
     }

@@ -97,6 +97,12 @@ pub(crate) struct Task {
     /// The orchestrator that works on it: that of its cluster when it was asked for.
     #[serde(skip)]
     pub(crate) orchestrator: String,
+    /// The server that works on it.
+    #[serde(skip)]
+    pub(crate) server: Uuid,
+    /// The server that works on it.
+    #[serde(skip)]
+    pub(crate) server: Uuid,
     /// What the orchestrator calls it, once it has taken it on.
     #[serde(skip)]
     pub(crate) receipt: Option<String>,

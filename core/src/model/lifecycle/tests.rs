@@ -82,6 +82,8 @@ fn task(name: TaskKind, status: TaskStatus, progress: i32, message: &str) -> Tas
         extension: None,
         dry_run: false,
         orchestrator: String::new(),
+        server: uuid::Uuid::nil(),
+        server: uuid::Uuid::nil(),
         receipt: None,
         time_start: chrono::DateTime::UNIX_EPOCH,
         time_end: None,
