@@ -11,6 +11,7 @@ use std::{
     fs,
     io::Write,
     net::TcpStream,
+    os::unix::process::CommandExt,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -21,13 +22,14 @@ use tempfile::tempdir;
 fn a_task_that_ran_when_the_server_was_killed_fails_with_a_reason() {
     let dir = tempdir().expect("a directory");
     let serving = serve_with_a_slow_deploy(dir.path());
-    let (cluster, node, task) = deploy(&serving);
+    let (cluster, node, task) = deploy_one(&serving);
     let command = wait_for_the_command(dir.path());
     serving.kill();
-    end(&command);
+    assert!(is_alive(&command), "it goes on without the server");
 
     let serving = Serving::start(dir.path(), &["--config", "settings.toml"]);
     let task = ended(&serving, &task);
+    assert!(!is_alive(&command), "it was ended first");
     assert_eq!(task["status"], "error");
     assert!(contains(&task["message"], "the server was stopped"), "{task}");
     assert!(task["time_end"].is_string());
@@ -43,10 +45,52 @@ fn a_task_that_ran_when_the_server_was_killed_fails_with_a_reason() {
 }
 
 #[test]
+fn all_that_a_killed_server_left_running_is_ended_by_the_next_and_nothing_else() {
+    for (name, deploy, the_leader_ends) in [
+        ("grandchildren", "sleep 1000 & (sleep 1000 & tell $!; wait)", false),
+        ("deaf", "trap '' TERM; sleep 1000 & tell $!; wait", false),
+        ("without a leader", "sleep 1000 & tell $!; wait", true),
+    ] {
+        let dir = tempdir().expect("a directory");
+        let tell = "tell() { echo $$ >leader; echo $1 >command.part; mv command.part command; }";
+        let settings = format!("[orchestrators.local]\ndeploy = \"\"\"{tell}; {deploy}\"\"\"\n");
+        fs::write(dir.path().join("settings.toml"), settings).expect("a file");
+        let serving = Serving::start(dir.path(), &["--config", "settings.toml"]);
+        let (_, node, task) = deploy_one(&serving);
+        let child = wait_for_the_command(dir.path());
+        let leader = read_id(&dir.path().join("leader"));
+        let running = dir.path().join("state/running");
+        let files = || fs::read_dir(&running).expect("a folder").map(|file| file.expect("a file").path());
+        let file = files().next().expect("the group is kept");
+        serving.kill();
+        if the_leader_ends {
+            end(&leader);
+            wait_for("the end of the leader", || (!is_alive(&leader)).then_some(()));
+        }
+        // Somebody else, who has by chance the number of a process of ours that ended long ago.
+        let mut stranger = std::process::Command::new("sleep").arg("1000").process_group(0).spawn().expect("it runs");
+        let mut kept: Value = serde_json::from_str(&fs::read_to_string(&file).expect("a file")).expect("JSON");
+        kept["pid"] = stranger.id().into();
+        fs::write(running.join("stranger"), kept.to_string()).expect("a file");
+        fs::write(running.join("broken"), "{").expect("a file");
+
+        let serving = Serving::start(dir.path(), &["--config", "settings.toml"]);
+        assert_eq!(ended(&serving, &task)["status"], "error", "{name}");
+        assert!(!is_alive(&leader) && !is_alive(&child), "{name}");
+        let node = serving.request("GET", &format!("/nodes/{node}"), &Value::Null, 200);
+        assert!(contains(&node["error_msg"], "the server was stopped"), "{node}");
+        assert_eq!(files().count(), 0, "{name}");
+        assert_eq!(stranger.try_wait().expect("it can be waited for"), None, "strangers are left alone");
+        stranger.kill().expect("it runs");
+        stranger.wait().expect("it ends");
+    }
+}
+
+#[test]
 fn a_server_that_is_asked_to_end_settles_its_tasks_first() {
     let dir = tempdir().expect("a directory");
     let serving = serve_with_a_slow_deploy(dir.path());
-    let (_, node, task) = deploy(&serving);
+    let (_, node, task) = deploy_one(&serving);
     let command = wait_for_the_command(dir.path());
     let (status, took) = serving.terminate();
     assert_eq!(status.code(), Some(0));
@@ -195,7 +239,7 @@ fn serve_with_a_slow_deploy(dir: &Path) -> Serving {
 }
 
 /// Provisions a cluster of one node, and begins to deploy it: the ids of both, and the task.
-fn deploy(serving: &Serving) -> (Value, Value, Value) {
+fn deploy_one(serving: &Serving) -> (Value, Value, Value) {
     let node = serving.request("POST", "/nodes", &json!({"mac": mac(1)}), 201)["id"].clone();
     let cluster = serving.request("POST", "/clusters", &json!({"name": "c", "nodes": [node]}), 201)["id"].clone();
     let task = serving.request("PUT", &format!("/clusters/{cluster}/provision"), &Value::Null, 202);
@@ -215,8 +259,14 @@ fn ended(serving: &Serving, task: &Value) -> Value {
 /// The id of the command's process, once it runs.
 fn wait_for_the_command(dir: &Path) -> Pid {
     let path = dir.join("command");
-    let id = wait_for("the command", || fs::read_to_string(&path).ok());
+    wait_for("the command", || path.exists().then_some(()));
+    let id = read_id(&path);
     fs::remove_file(path).expect("the file was there");
+    id
+}
+
+fn read_id(path: &Path) -> Pid {
+    let id = fs::read_to_string(path).expect("a file");
     Pid::from_raw(id.trim().parse().expect("an id")).expect("an id")
 }
 

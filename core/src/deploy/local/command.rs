@@ -1,8 +1,9 @@
 //! One process of the operator, in a process group of its own so that all it started ends with it.
 
+use super::group;
 use crate::model::LogStream;
 use futures_util::{FutureExt, StreamExt};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 use std::{io, os::unix::process::ExitStatusExt, pin::pin, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt},
@@ -16,8 +17,6 @@ use tokio_util::{
 
 /// Longer lines are told to be longer, and left out.
 const LINE_LENGTH: usize = 8 * 1024;
-/// How long a process may take to end by itself after it was told to.
-const GRACE: Duration = Duration::from_secs(3);
 /// How long the output of a process that has ended is still listened to.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -49,16 +48,22 @@ pub(super) enum Ended {
     Stopped,
 }
 
+/// A command that runs.
+pub(super) struct Process {
+    child: Child,
+    input: Vec<u8>,
+    time_limit: Duration,
+}
+
+/// The shell waits for a line break before it goes on with the command: nothing of the operator's runs before
+/// [`Process::see_through`], nor at all where the server is killed before that.
+const GATE: &str = "read -r _ || exit; ";
+
 impl Command<'_> {
-    /// Runs the process to its end, the time limit, or one of the stops. What it says goes to `heard`.
-    pub(super) async fn run(
-        self,
-        [stop, stopping]: [&CancellationToken; 2],
-        heard: mpsc::Sender<Spoken>,
-    ) -> io::Result<Ended> {
-        let mut child = tokio::process::Command::new("/bin/sh")
+    pub(super) fn spawn(self) -> io::Result<Process> {
+        let child = tokio::process::Command::new("/bin/sh")
             .arg("-c")
-            .arg(self.line)
+            .arg(format!("{GATE}{}", self.line))
             .envs(self.environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -66,37 +71,69 @@ impl Command<'_> {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Ok(Process { child, input: self.input, time_limit: self.time_limit })
+    }
+}
+
+impl Process {
+    /// Its process group, which it leads.
+    pub(super) fn group(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+    }
+
+    /// Sees the process through to its end, the time limit, or one of the stops. What it says goes to `heard`.
+    pub(super) async fn see_through(
+        mut self,
+        [stop, stopping]: [&CancellationToken; 2],
+        heard: mpsc::Sender<Spoken>,
+    ) -> io::Result<Ended> {
+        let group = self.group();
+        let Self { child, input, time_limit } = &mut self;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let talk = async {
             let ((), _, last_words) = tokio::join!(
-                feed(stdin, &self.input),
+                feed(stdin, input),
                 pass_on(stdout, LogStream::Stdout, &heard),
                 pass_on(stderr, LogStream::Stderr, &heard),
             );
             last_words
         };
         let mut talk = pin!(talk.fuse());
-        let mut too_late = pin!(tokio::time::sleep(self.time_limit));
+        let mut too_late = pin!(tokio::time::sleep(*time_limit));
         let mut last_words = None;
-        let status = loop {
+        let stopped = async {
             tokio::select! {
-                words = &mut talk => last_words = Some(words),
-                status = child.wait() => break status?,
-                () = &mut too_late => {
-                    end(&mut child, group).await;
-                    return Ok(Ended::TooLate);
-                }
-                () = async { tokio::select! { () = stop.cancelled() => {}, () = stopping.cancelled() => {} } } => {
-                    end(&mut child, group).await;
-                    return Ok(Ended::Stopped);
-                }
+                () = stop.cancelled() => {}
+                () = stopping.cancelled() => {}
             }
         };
+        let mut stopped = pin!(stopped);
+        let ended = loop {
+            tokio::select! {
+                words = &mut talk => last_words = Some(words),
+                status = child.wait() => break Ok(status?),
+                () = &mut too_late => break Err(Ended::TooLate),
+                () = &mut stopped => break Err(Ended::Stopped),
+            }
+        };
+        if ended.is_err() {
+            // What it says while it ends is heard as well.
+            let mut ending = pin!(end(child, group));
+            loop {
+                tokio::select! {
+                    words = &mut talk => last_words = Some(words),
+                    () = &mut ending => break,
+                }
+            }
+        }
         if last_words.is_none() {
             // What is written is read. What the process left behind may hold its pipes open for ever.
             last_words = tokio::time::timeout(DRAIN, talk).await.ok();
         }
+        let status = match ended {
+            Ok(status) => status,
+            Err(early) => return Ok(early),
+        };
         Ok(match status.code() {
             Some(0) => Ended::Well,
             Some(code) => Ended::Code { code, last_words: last_words.unwrap_or_default() },
@@ -105,10 +142,12 @@ impl Command<'_> {
     }
 }
 
-/// Writes the document. A command that does not read it is free not to.
+/// Opens the gate, and writes the document. A command that does not read it is free not to.
 async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
     if let Some(mut stdin) = stdin {
-        drop(stdin.write_all(input).await);
+        if stdin.write_all(b"\n").await.is_ok() {
+            drop(stdin.write_all(input).await);
+        }
     }
 }
 
@@ -152,15 +191,15 @@ fn parse_progress(line: &str) -> Option<u8> {
     (percent <= 100).then_some(percent)
 }
 
-/// Ends a process and all that it started: politely first.
+/// Ends a process and all that it started.
 async fn end(child: &mut Child, group: Option<Pid>) {
-    let signal = |signal| group.map(|group| kill_process_group(group, signal));
-    signal(Signal::TERM);
-    let ended = tokio::time::timeout(GRACE, child.wait()).await;
-    signal(Signal::KILL);
-    if ended.is_err() {
-        drop(child.wait().await);
-    }
+    // The group is gone only when its leader was waited for.
+    let group = async {
+        if let Some(group) = group {
+            group::end(group).await
+        }
+    };
+    let _ = tokio::join!(child.wait(), group);
 }
 
 #[cfg(test)]

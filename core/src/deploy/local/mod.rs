@@ -7,6 +7,7 @@
 //! whatever picks it up.
 
 mod command;
+mod group;
 mod settings;
 
 pub(crate) use settings::LocalSettings;
@@ -23,6 +24,7 @@ use crate::{
 };
 use command::{Command, Ended, Spoken};
 use futures_util::{StreamExt, future::BoxFuture, stream};
+use group::Groups;
 use settings::Limits;
 use std::{
     collections::BTreeMap,
@@ -30,7 +32,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -45,6 +47,10 @@ struct Shared {
     outbox: PathBuf,
     /// The tasks that are worked on, and what ends them.
     running: Mutex<BTreeMap<Uuid, Running>>,
+    /// The process groups that run, for the next start.
+    groups: Groups,
+    /// Whether what an earlier run of this server left is ended.
+    cleared: OnceCell<()>,
 }
 
 /// A task that is worked on.
@@ -66,11 +72,22 @@ struct Job {
 
 impl Local {
     pub(crate) fn new(settings: LocalSettings, state_dir: &Path) -> Self {
-        Self(Arc::new(Shared { settings, outbox: state_dir.join("outbox"), running: Mutex::default() }))
+        Self(Arc::new(Shared {
+            settings,
+            outbox: state_dir.join("outbox"),
+            running: Mutex::default(),
+            groups: Groups::new(state_dir),
+            cleared: OnceCell::new(),
+        }))
     }
 }
 
 impl Shared {
+    /// Ends what an earlier run of this server left running, before anything else is done.
+    async fn clear(&self) {
+        self.cleared.get_or_init(|| self.groups.end_leftovers()).await;
+    }
+
     /// Works on a task in the background; the server waits for it when it stops.
     fn spawn(self: &Arc<Self>, server: &Arc<Server>, dispatch: Dispatch) {
         let (running, ended) = watch::channel(());
@@ -154,8 +171,16 @@ impl Shared {
                 }
             }
         };
-        let (ended, ()) = tokio::join!(command.run([&job.stop, &job.server.stopping], speaking), listen);
-        match ended.map_err(|error| format!("the command could not be run: {error}"))? {
+        let not_run = |error| format!("the command could not be run: {error}");
+        let process = command.spawn().map_err(not_run)?;
+        let kept = match process.group() {
+            Some(group) => self.groups.keep(job.dispatch.task, node.id, group).await,
+            None => None,
+        };
+        let stops = [&job.stop, &job.server.stopping];
+        let (ended, ()) = tokio::join!(process.see_through(stops, speaking), listen);
+        self.groups.forget(kept).await;
+        match ended.map_err(not_run)? {
             Ended::Well => Ok(()),
             Ended::Code { code, last_words } if Limits::is_refusal(code, &last_words) => Err(last_words),
             Ended::Code { code, last_words } if last_words.is_empty() => {
@@ -212,6 +237,7 @@ const STOPPED: &str = "the server was stopped while it worked on this; ask for i
 impl DynOrchestrator for Local {
     fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: &'a Dispatch) -> BoxFuture<'a, Taken> {
         Box::pin(async move {
+            self.0.clear().await;
             match dispatch.work {
                 Work::Stop => self.0.spawn_stop(server, dispatch.task, dispatch.stops),
                 _ => self.0.spawn(server, dispatch.clone()),
@@ -220,7 +246,7 @@ impl DynOrchestrator for Local {
         })
     }
 
-    /// The processes ended with the server.
+    /// The processes ended with the server, or, where it was killed, now.
     fn resume<'a>(
         &'a self,
         server: &'a Arc<Server>,
@@ -229,12 +255,19 @@ impl DynOrchestrator for Local {
     ) -> BoxFuture<'a, Taken> {
         match dispatch.work {
             Work::Stop => self.dispatch(server, dispatch),
-            _ => Box::pin(async { Err(STOPPED.to_owned()) }),
+            _ => Box::pin(async {
+                self.0.clear().await;
+                Err(STOPPED.to_owned())
+            }),
         }
     }
 
     fn listen<'a>(&'a self, _server: &'a Arc<Server>) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(std::future::pending())
+        Box::pin(async {
+            // Also where no task tells of it any more.
+            self.0.clear().await;
+            std::future::pending().await
+        })
     }
 
     fn abandon(&self, task: Uuid) {
