@@ -16,6 +16,7 @@ mod routes;
 mod stages;
 mod urls_of_probe;
 
+mod amqp;
 mod bad_input;
 mod bad_paths;
 mod boundaries;

@@ -98,6 +98,11 @@ impl Broker {
         opened
     }
 
+    /// Whether it was away when it was looked for last.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
     /// Publishes a message. When this comes back well, the broker has it for good.
     pub(crate) async fn publish(
         &self,
@@ -169,7 +174,7 @@ impl fmt::Debug for Link {
 }
 
 /// Declares exchanges and queues as Nailgun and Astute do, so that it does not matter who comes first.
-async fn declare(channel: &Channel, settings: &AmqpSettings) -> lapin::Result<()> {
+pub(crate) async fn declare(channel: &Channel, settings: &AmqpSettings) -> lapin::Result<()> {
     let AmqpSettings { requests, stops, replies, dead_letters, .. } = settings;
     for (exchange, kind) in [
         (requests, ExchangeKind::Topic),

@@ -2,7 +2,7 @@
 
 use crate::{
     AmqpOrchestrator,
-    broker::{Broker, Trouble},
+    broker::{self, Broker, Trouble},
     messages::{self, Method, Model},
     patience::Patience,
     reply::Reply,
@@ -22,6 +22,9 @@ const PREFETCH: u16 = 32;
 /// How often a reply is tried that the server does not take although its database answers.
 const ATTEMPTS: usize = 30;
 
+/// After how many failures in a row, with the broker there, people hear of it.
+const FAILURES: u32 = 3;
+
 /// What became of a reply.
 enum Fate {
     Heard,
@@ -34,10 +37,15 @@ pub(crate) async fn listen(broker: &Broker, cx: &OrchestratorContext) -> Result<
     if !messages::are_there(cx.db()).await? {
         broker.needed.notified().await;
     }
-    let mut patience = Patience::new();
+    let (mut patience, mut failures) = (Patience::new(), 0);
     loop {
         if let Err(trouble) = consume(broker, cx, &mut patience).await {
-            tracing::debug!(%trouble, "replies are not heard for now");
+            // That the broker is away is told by who finds it so.
+            failures = if broker.is_away() { 0 } else { failures + 1 };
+            match failures {
+                FAILURES => tracing::warn!(%trouble, "replies are not heard, although the broker is there"),
+                _ => tracing::debug!(%trouble, "replies are not heard for now"),
+            }
         }
         patience.wait().await;
     }
@@ -48,12 +56,14 @@ async fn consume(broker: &Broker, cx: &OrchestratorContext, patience: &mut Patie
     let settings = cx.settings::<AmqpOrchestrator>();
     let link = broker.link(settings).await?;
     let channel = link.channel().await?;
+    // Whoever deleted the queue ended the last attempt by that.
+    broker::declare(&channel, settings).await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let (queue, options) = (settings.replies.get(), BasicConsumeOptions::default());
     let mut replies = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-    *patience = Patience::new();
     while let Some(delivery) = replies.next().await {
         let delivery = delivery?;
+        *patience = Patience::new();
         if let Fate::Poisonous(reason) = hear(cx, &delivery).await {
             let queue = settings.dead_letters.get();
             tracing::warn!(reason, %queue, "a reply is set aside; look at it there");
