@@ -100,9 +100,6 @@ pub(crate) struct Task {
     /// The server that works on it.
     #[serde(skip)]
     pub(crate) server: Uuid,
-    /// The server that works on it.
-    #[serde(skip)]
-    pub(crate) server: Uuid,
     /// What the orchestrator calls it, once it has taken it on.
     #[serde(skip)]
     pub(crate) receipt: Option<String>,

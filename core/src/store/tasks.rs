@@ -245,7 +245,6 @@ fn from_row(row: task::Model) -> Result<Task, DbErr> {
         dry_run: row.dry_run,
         orchestrator: row.orchestrator,
         server: row.server_id,
-        server: row.server_id,
         receipt: row.receipt,
         time_start: row.time_start,
         time_end: row.time_end,

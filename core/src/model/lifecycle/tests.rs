@@ -83,7 +83,6 @@ fn task(name: TaskKind, status: TaskStatus, progress: i32, message: &str) -> Tas
         dry_run: false,
         orchestrator: String::new(),
         server: uuid::Uuid::nil(),
-        server: uuid::Uuid::nil(),
         receipt: None,
         time_start: chrono::DateTime::UNIX_EPOCH,
         time_end: None,
