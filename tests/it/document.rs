@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// What stands in a path for a parameter that is no id. An extension's parameters are called as in no other.
-const PARAMETERS: [(&str, &str); 11] = [
+const PARAMETERS: [(&str, &str); 12] = [
     ("kind", "deployment"),
     ("name", "probe"),
     ("code", "RG0404"),
@@ -24,6 +24,7 @@ const PARAMETERS: [(&str, &str); 11] = [
     ("node_id", "{node}"),
     ("cluster_id", "{cluster}"),
     ("part1", "x"),
+    ("uuid", "00000000-0000-7000-8000-000000000000"),
 ];
 
 /// The document that a server answers with.

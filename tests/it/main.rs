@@ -44,4 +44,5 @@ mod pipelines;
 mod providers;
 mod recovery;
 mod urls;
+mod webhook;
 mod work;

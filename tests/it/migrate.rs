@@ -38,12 +38,13 @@ fn all_come_up(dir: &TempDir, url: &str) {
         server.request("GET", "/nodes", &Value::Null, 200);
     }
     let applied: usize = servers.iter().map(|server| server.log().matches("migrated").count()).sum();
-    assert_eq!(applied, 2, "each owner is migrated by one of them: {}", servers[0].log());
+    assert_eq!(applied, 3, "each owner is migrated by one of them: {}", servers[0].log());
     let logger = texts(url, "SELECT version AS text FROM additional_logger_migrations");
     assert_eq!(logger, [LOGGER]);
+    let webhook = texts(url, "SELECT version AS text FROM webhook_orchestrator_migrations");
     let checksums = texts(url, "SELECT owner AS text FROM migration_checksums ORDER BY owner");
     let core = texts(url, "SELECT version AS text FROM core_migrations");
-    assert_eq!(checksums.len(), core.len() + logger.len(), "{checksums:?}");
+    assert_eq!(checksums.len(), core.len() + logger.len() + webhook.len(), "{checksums:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ const SHOWN: usize = 500;
 const LONGEST_WISH: Duration = Duration::from_secs(60 * 60);
 
 /// Why a message was not taken on.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// It may be the next time; the receiver may have said when.
     Passing { reason: String, wait: Option<Duration> },
@@ -47,6 +47,8 @@ pub(crate) fn build(settings: &WebhookSettings) -> reqwest::Result<Client> {
         .timeout(settings.timeout())
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
+        // Tasks are few and far between, and a connection that was closed in the meantime would look like an outage.
+        .pool_max_idle_per_host(0)
         .no_proxy()
         .referer(false)
         .user_agent(concat!("rivetgun-webhook/", env!("CARGO_PKG_VERSION")));

@@ -150,13 +150,13 @@ impl TaskSaid {
                     match status {
                         Some(NodeStage::Done) => Some(Said::Done),
                         Some(NodeStage::Erased) => Some(Said::Erased),
-                        _ => progress.map(|Percent(percent)| Said::Progress(percent)),
+                        _ => progress.map(|percent| Said::Progress(percent.into())),
                     }
                 }
             };
             report.nodes.push(NodeReport { node: id, said, online });
         }
-        report.progress = self.progress.map(|Percent(percent)| percent);
+        report.progress = self.progress.map(u8::from);
         report.rest = match (self.status, self.message) {
             (Some(Stage::Failed), message) => Some(Said::Failed(reason(message))),
             (status, message) => {
@@ -178,5 +178,11 @@ impl TryFrom<u64> for Percent {
     fn try_from(number: u64) -> Result<Self, String> {
         let percent = u8::try_from(number).ok().filter(|percent| *percent <= 100);
         percent.map(Self).ok_or_else(|| format!("{number} is more than 100 per cent"))
+    }
+}
+
+impl From<Percent> for u8 {
+    fn from(Percent(percent): Percent) -> Self {
+        percent
     }
 }

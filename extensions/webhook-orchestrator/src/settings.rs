@@ -4,7 +4,7 @@ use crate::secret::{Secret, Secrets};
 use reqwest::Url;
 use rivetgun::prelude::*;
 use serde::Deserialize;
-use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// The section `[extensions.webhook_orchestrator]`; the README of the crate tells more.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,11 +19,11 @@ pub struct WebhookSettings {
     /// Secrets that are good as well, while the receiver is given a new one.
     previous_secrets: Vec<Secret>,
     /// Seconds until a connection must be there.
-    connect_timeout: NonZeroU64,
+    connect_timeout: NonZeroU32,
     /// Seconds for a request with its answer.
-    timeout: NonZeroU64,
+    timeout: NonZeroU32,
     /// Seconds for which a task is offered again to a receiver that is away.
-    retry_for: u64,
+    retry_for: u32,
     /// Whether the receiver may be on this machine, or in a network of one's own.
     pub(crate) allow_private_addresses: bool,
     /// Seconds that the time of a report may be off.
@@ -39,7 +39,7 @@ pub(crate) struct HttpUrl(Url);
 
 impl Default for WebhookSettings {
     fn default() -> Self {
-        let seconds = |seconds: u64| NonZeroU64::MIN.saturating_add(seconds - 1);
+        let seconds = |seconds: u32| NonZeroU32::MIN.saturating_add(seconds - 1);
         Self {
             url: None,
             secret: None,
@@ -75,15 +75,15 @@ impl WebhookSettings {
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
-        Duration::from_secs(self.connect_timeout.get())
+        Duration::from_secs(self.connect_timeout.get().into())
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout.get())
+        Duration::from_secs(self.timeout.get().into())
     }
 
     pub(crate) fn retry_for(&self) -> Duration {
-        Duration::from_secs(self.retry_for)
+        Duration::from_secs(self.retry_for.into())
     }
 
     pub(crate) fn tolerance(&self) -> u32 {

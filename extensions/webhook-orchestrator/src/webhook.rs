@@ -58,7 +58,7 @@ impl Offer<'_> {
     /// log of the task.
     async fn until_taken_on(&self) -> Result<()> {
         let (to, limit) = (&self.envelope.to, self.settings.retry_for());
-        let end = Instant::now() + limit;
+        let begin = Instant::now();
         let mut delays = delays();
         let mut told = String::new();
         let mut attempt = 0_u64;
@@ -76,7 +76,7 @@ impl Offer<'_> {
                 Err(Failure::Passing { reason, wait }) => (reason, wait),
             };
             let wait = delays.next().unwrap_or(LONGEST).max(wish.unwrap_or_default());
-            if Instant::now() + wait > end {
+            if begin.elapsed() + wait > limit {
                 let detail = format!("{to} did not take the task on in {attempt} attempts: {reason}");
                 return Err(Error::unavailable(detail));
             }

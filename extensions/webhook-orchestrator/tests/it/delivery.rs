@@ -86,8 +86,10 @@ fn a_receiver_that_stays_away_is_given_up_in_the_end() {
 fn a_receiver_that_is_not_there_yet_gets_the_task_when_it_comes() {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let settings = format!("secret = \"{SECRET}\"\nallow_private_addresses = true\nreport_url = \"{{}}\"");
-    let settings =
-        settings_of(&format!("http://{address}/tasks"), &settings.replace("{}", "https://rivetgun.example.org/"));
+    let settings = settings_of(
+        &format!("http://user:word@{address}/tasks"),
+        &settings.replace("{}", "https://rivetgun.example.org/"),
+    );
     on_both_databases(&settings, async |server| {
         let (cluster, _) = cluster_with_nodes(&server, 1).await;
         let task = ask(&server, &cluster, "provision").await;
@@ -104,6 +106,7 @@ fn a_receiver_that_is_not_there_yet_gets_the_task_when_it_comes() {
         assert!(log_of(&server, &task).await[0].contains("cannot be reached: "));
         let report = format!("https://rivetgun.example.org/api/v1/tasks/{}/report", text(&task["uuid"]));
         assert_eq!(receiver.received()[0].json["report"], report);
+        assert_eq!(receiver.received()[0].headers["authorization"], "Basic dXNlcjp3b3Jk");
     });
 }
 
