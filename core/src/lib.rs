@@ -28,6 +28,7 @@
 //! # fn main() {}
 //! ```
 
+mod agents;
 mod boot;
 mod change;
 mod cli;

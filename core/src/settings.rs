@@ -1,6 +1,6 @@
 //! The settings: a file, over it the environment, over it the flags.
 
-use crate::deploy::LocalSettings;
+use crate::{agents::AgentSettings, deploy::LocalSettings};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     /// The domain in which the host names of nodes stand.
     pub(crate) domain: String,
     pub(crate) limits: Limits,
+    pub(crate) agents: AgentSettings,
     pub(crate) orchestrators: Orchestrators,
     /// A section for each extension, in the extension's own type.
     pub(crate) extensions: BTreeMap<String, toml::Table>,
@@ -83,6 +84,7 @@ impl Default for Settings {
             migrate: true,
             domain: "internal".to_owned(),
             limits: Limits::default(),
+            agents: AgentSettings::default(),
             orchestrators: Orchestrators::default(),
             extensions: BTreeMap::new(),
             file: None,

@@ -5,6 +5,7 @@ mod state_dir;
 pub(crate) use state_dir::{InUse, StateDir};
 
 use crate::{
+    agents,
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
     http::{self, Api, Document, UrlTable},
@@ -266,6 +267,7 @@ impl Assembled {
     pub(crate) async fn started(self) -> Result<Started, BootError> {
         let Self { server, api } = self;
         deploy::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
+        agents::watch(&server);
         Ok(Started { server, api })
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod enabling;
 pub(crate) mod groups;
 pub(crate) mod membership;
 pub(crate) mod nodes;
+pub(crate) mod presence;
 pub(crate) mod releases;
 
 use crate::{

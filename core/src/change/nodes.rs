@@ -1,6 +1,6 @@
 //! Nodes are discovered, heard of, changed and deleted.
 
-use super::{ChangeTx, clusters, enabling, groups, releases};
+use super::{ChangeTx, clusters, enabling, groups, presence, releases};
 use crate::{
     error::{Mistake, Outcome, Refusal, pointer_of},
     extension::HookCall,
@@ -113,6 +113,9 @@ pub(crate) async fn create_with(
 pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome<Heard> {
     let before = find_reporting(tx, &discovery).await?;
     let id = before.id;
+    if !before.online {
+        presence::tell_is_back(tx, &before).await?;
+    }
     if discovery.agent_checksum.is_some() && discovery.agent_checksum == store::nodes::agent_checksum(&**tx, id).await?
     {
         store::nodes::touch(&**tx, id, tx.now).await?;
@@ -278,6 +281,10 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Node, after: &Node) -> Outc
     }
     before.status.check(after.status)?;
     store::nodes::update(&**tx, after).await?;
+    if before.status == NodeStatus::Provisioning && after.status != NodeStatus::Provisioning {
+        // Until now no agent could speak there.
+        store::nodes::set_timestamp(&**tx, after.id, tx.now).await?;
+    }
     let change = Change::between(before, after);
     if change.is_more_than(&QUIET_FIELDS) {
         tx.fire(HookCall::NodeUpdate(after, &change)).await?;

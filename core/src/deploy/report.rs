@@ -6,7 +6,7 @@
 
 use super::conclude::{Family, conclude, end, save_progress, settle_whole};
 use crate::{
-    change::{ChangeTx, Tolerance, clusters, nodes},
+    change::{ChangeTx, Tolerance, clusters, nodes, presence},
     error::{Outcome, Refusal, chain},
     extension::{Heard, Report, Said},
     model::{Happening, News, Node, NodeStatus, Place, Task, TaskNode, TaskStatus, Work, error_of},
@@ -124,8 +124,7 @@ pub(crate) async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> 
     let mut changed = !changes.is_empty();
     for (id, online) in reached {
         if let Some(node) = found.get_mut(&id).filter(|node| node.online != online) {
-            node.online = online;
-            store::nodes::set_online(&*tx, id, online).await?;
+            presence::turn(&tx, node, online).await?;
             changed = true;
         }
     }

@@ -126,7 +126,7 @@ words! {
 words! {
     /// What a notification is about.
     pub enum Topic {
-        /// A node was discovered.
+        /// A node was discovered, or is back.
         Discover = "discover",
         /// Work ended well.
         Done = "done",

@@ -34,7 +34,7 @@ pub(crate) use logs::LogLine;
 pub(crate) use migrate::{
     CORE, Direction, Ledger, MigrationError, MigrationState, Migrator, Mode, Purged, Work, record, tables,
 };
-pub(crate) use nodes::{NewNode, NodeFilter};
+pub(crate) use nodes::{NewNode, NodeFilter, SilentNode};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};

@@ -14,7 +14,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    sea_query::{Expr, LockBehavior, LockType},
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,14 @@ pub(crate) struct NewNode {
     pub(crate) attributes: Object,
     pub(crate) agent_checksum: Option<String>,
     pub(crate) now: DateTime<Utc>,
+}
+
+/// A node of which nothing was heard for too long.
+#[derive(Debug, Clone)]
+pub(crate) struct SilentNode {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) cluster: Option<i64>,
 }
 
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
@@ -295,10 +303,41 @@ pub(crate) async fn touch(connection: &impl ConnectionTrait, id: i64, now: DateT
     row.update(connection).await.map(drop)
 }
 
-/// Notes whether a node can be reached, and nothing else.
-pub(crate) async fn set_online(connection: &impl ConnectionTrait, id: i64, online: bool) -> Result<(), DbErr> {
-    let row = node::ActiveModel { id: Unchanged(id), online: Set(online), ..Default::default() };
+/// Counts the silence of a node from now on, and notes nothing else.
+pub(crate) async fn set_timestamp(connection: &impl ConnectionTrait, id: i64, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let row = node::ActiveModel { id: Unchanged(id), timestamp: Set(now), ..Default::default() };
     row.update(connection).await.map(drop)
+}
+
+/// The nodes that are online and were not heard of since then, in the order of their ids, but for those that are being
+/// provisioned: nobody speaks there. Nobody else changes them until the transaction ends, and those that somebody changes
+/// just now are left out.
+pub(crate) async fn silent_since(
+    connection: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+) -> Result<Vec<SilentNode>, DbErr> {
+    let silent = node::Entity::find()
+        .select_only()
+        .columns([node::Column::Id, node::Column::Name, node::Column::ClusterId])
+        .filter(node::Column::Online.eq(true))
+        .filter(node::Column::Timestamp.lte(since))
+        .filter(node::Column::Status.ne(NodeStatus::Provisioning.as_str()))
+        .order_by_asc(node::Column::Id)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let rows: Vec<(i64, String, Option<i64>)> = silent.into_tuple().all(connection).await?;
+    Ok(rows.into_iter().map(|(id, name, cluster)| SilentNode { id, name, cluster }).collect())
+}
+
+/// Notes that nodes cannot be reached, and nothing else.
+pub(crate) async fn set_offline(connection: &impl ConnectionTrait, ids: &[i64]) -> Result<(), DbErr> {
+    for ids in ids.chunks(IDS_A_STATEMENT) {
+        node::Entity::update_many()
+            .col_expr(node::Column::Online, Expr::value(false))
+            .filter(node::Column::Id.is_in(ids.iter().copied()))
+            .exec(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Notes how far the work on a node is, and nothing else.

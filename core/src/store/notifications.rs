@@ -21,8 +21,24 @@ pub(crate) struct NewNotification {
     pub(crate) extension: Option<String>,
 }
 
+/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
+const ROWS_A_STATEMENT: usize = 1_000;
+
 pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewNotification) -> Result<(), DbErr> {
-    let row = notification::ActiveModel {
+    to_row(new).insert(connection).await.map(drop)
+}
+
+pub(crate) async fn insert_all(connection: &impl ConnectionTrait, new: Vec<NewNotification>) -> Result<(), DbErr> {
+    let mut rows = new.into_iter().map(to_row).peekable();
+    while rows.peek().is_some() {
+        let some = rows.by_ref().take(ROWS_A_STATEMENT);
+        notification::Entity::insert_many(some).exec(connection).await?;
+    }
+    Ok(())
+}
+
+fn to_row(new: NewNotification) -> notification::ActiveModel {
+    notification::ActiveModel {
         id: NotSet,
         topic: Set(new.topic.to_string()),
         message: Set(new.message),
@@ -32,8 +48,7 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewNotificati
         node_id: Set(new.node),
         task_id: Set(new.task),
         extension: Set(new.extension),
-    };
-    row.insert(connection).await.map(drop)
+    }
 }
 
 pub(crate) async fn list(connection: &impl ConnectionTrait, page: &Page) -> Result<Listed<Notification>, DbErr> {

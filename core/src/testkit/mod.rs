@@ -53,7 +53,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in the process of the test. Every extension that is linked into the test binary is part of it.
 pub struct TestServer {
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     api: Api,
     dir: TempDir,
 }
@@ -73,7 +73,7 @@ where
     on_both_with(settings, &Clock::system(), test);
 }
 
-fn on_both_with<F: Future<Output = ()>>(settings: &str, clock: &Clock, test: impl Fn(TestServer) -> F) {
+pub(crate) fn on_both_with<F: Future<Output = ()>>(settings: &str, clock: &Clock, test: impl Fn(TestServer) -> F) {
     on(None, settings, clock, &test);
     match postgres::new_database() {
         Ok(url) => on(Some(url), settings, clock, &test),
@@ -162,7 +162,7 @@ impl TestServer {
         Self::boot(database_url, settings, Clock::system()).await
     }
 
-    async fn boot(database_url: Option<String>, settings: &str, clock: Clock) -> Self {
+    pub(crate) async fn boot(database_url: Option<String>, settings: &str, clock: Clock) -> Self {
         show_log();
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let mut settings =
