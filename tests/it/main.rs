@@ -39,6 +39,7 @@ mod linking;
 mod local;
 mod migrate;
 mod nodes;
+mod notifications;
 mod openapi;
 mod pipelines;
 mod providers;
