@@ -101,8 +101,9 @@ async fn end_leftover(file: &Path) {
     let read = fs::read(file).await.and_then(|text| Ok(serde_json::from_slice::<Leader>(&text)?));
     match read {
         Ok(leader) if is_ours(&leader).await => {
-            tracing::info!(task = %leader.task, group = leader.pid, "ending what an earlier run of this server left running");
-            if let Some(group) = Pid::from_raw(leader.pid) {
+            let Leader { pid: group, task, .. } = leader;
+            tracing::info!(%task, group, "ending what an earlier run of this server left running");
+            if let Some(group) = Pid::from_raw(group) {
                 end(group).await;
             }
         }
@@ -116,7 +117,8 @@ async fn end_leftover(file: &Path) {
 }
 
 async fn is_ours(leader: &Leader) -> bool {
-    if boot().await.as_ref() != Some(&leader.boot) {
+    // To the system, the group 1 is everybody.
+    if leader.pid <= 1 || boot().await.as_ref() != Some(&leader.boot) {
         return false;
     }
     match stat_of(leader.pid).await {
