@@ -53,7 +53,8 @@ impl Groups {
         Self { folder: state_dir.join("running") }
     }
 
-    /// Keeps that a group runs for a node, before it does anything. Not flushed to the disk: what ends the system ends the group as well.
+    /// Keeps that a group runs for a node, before it does anything. Not flushed to the disk: what ends the system ends the
+    /// group as well.
     pub(super) async fn keep(&self, task: Uuid, node: i64, group: Pid) -> Option<Kept> {
         let pid = group.as_raw_nonzero().get();
         let (started, boot) = (stat_of(pid).await?.started, boot().await?);
