@@ -144,10 +144,10 @@ impl Process {
 
 /// Opens the gate, and writes the document. A command that does not read it is free not to.
 async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
-    if let Some(mut stdin) = stdin {
-        if stdin.write_all(b"\n").await.is_ok() {
-            drop(stdin.write_all(input).await);
-        }
+    if let Some(mut stdin) = stdin
+        && stdin.write_all(b"\n").await.is_ok()
+    {
+        drop(stdin.write_all(input).await);
     }
 }
 
@@ -196,7 +196,7 @@ async fn end(child: &mut Child, group: Option<Pid>) {
     // The group is gone only when its leader was waited for.
     let group = async {
         if let Some(group) = group {
-            group::end(group).await
+            group::end(group).await;
         }
     };
     let _ = tokio::join!(child.wait(), group);

@@ -109,9 +109,9 @@ async fn end_leftover(file: &Path) {
             }
         }
         Ok(_) => {}
-        // Written in the moment in which the server was killed.
+        // Where it is half written, the command did not begin.
         Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "nothing is known of a command that may still run")
+            tracing::warn!(file = %file.display(), %error, "a file does not tell of a command that may still run");
         }
     }
     remove(file).await;
