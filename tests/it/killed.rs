@@ -55,20 +55,20 @@ fn a_killed_server_is_consistent_after_its_restart_webhook_postgres() {
     on_postgres(|url| live_and_die(&Webhook::start(), Some(url)));
 }
 
-fn on_postgres(test: impl FnOnce(String)) {
+fn on_postgres(test: impl FnOnce(&str)) {
     match rivetgun::testkit::new_postgres_database() {
-        Ok(url) => test(url),
+        Ok(url) => test(&url),
         Err(reason) => rivetgun::testkit::skip("PostgreSQL", &reason),
     }
 }
 
 /// Lives one life after the other, and is killed so often in the middle of it.
-fn live_and_die(outside: &impl Outside, database: Option<String>) {
+fn live_and_die(outside: &impl Outside, database: Option<&str>) {
     let dir = tempdir().expect("a directory");
     fs::write(dir.path().join("settings.toml"), outside.settings()).expect("a file");
     let mut moments = Moments::new();
     let mut life = Life { outside, macs: 0 };
-    let start = || start(dir.path(), database.as_deref(), outside);
+    let start = || start(dir.path(), database, outside);
     let kills = std::env::var("RIVETGUN_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {
         let serving = start();

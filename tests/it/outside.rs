@@ -71,7 +71,7 @@ impl Amqp {
             let _inruntime = runtime.enter();
             Worker::with_pace(&url, &names, Duration::from_millis(5))
         };
-        Some(Self { url, names, worker, runtime: runtime })
+        Some(Self { url, names, worker, runtime })
     }
 }
 
