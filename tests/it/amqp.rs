@@ -6,7 +6,7 @@ use crate::{
 };
 use astute_worker::{Names, Worker, shared_rabbitmq};
 use rivetgun::{
-    prelude::sea_orm::{ConnectionTrait, Database},
+    prelude::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement},
     testkit,
 };
 use serde_json::{Value, json};
@@ -32,6 +32,28 @@ fn a_server_that_is_killed_while_astute_works_hears_how_it_ended() {
         assert!(nodes.as_array().expect("a list").iter().all(|node| node["status"] == "ready"), "{nodes}");
         let sent = bench.runtime.block_on(bench.worker.received(2));
         assert_eq!(sent.iter().map(|sent| sent.method()).collect::<Vec<_>>(), ["image_provision", "task_deploy"]);
+    });
+}
+
+#[test]
+fn a_reply_is_acknowledged_only_once_what_it_brought_is_committed() {
+    on_both(3, |bench| {
+        let serving = bench.serve("");
+        let task = bench.begin(&serving, "provision");
+        bench.runtime.block_on(bench.worker.received(1));
+        bench.wait(&serving, &task, |task| task["progress"].as_i64() >= Some(60));
+        wait_for("the receipt", || bench.knows("SELECT 1 FROM tasks WHERE receipt IS NOT NULL").then_some(()));
+        let lock = bench.lock();
+        bench.worker.release();
+        let waiting = || bench.runtime.block_on(bench.worker.waiting_replies());
+        // One for each node, and the end.
+        bench.runtime.block_on(bench.worker.said(8));
+        wait_for("a server that has taken the replies", || (waiting() == 0).then_some(()));
+        serving.kill();
+        wait_for("the replies", || (waiting() == 4).then_some(()));
+        bench.runtime.block_on(lock.close()).expect("it closes");
+        let serving = bench.serve("");
+        bench.wait(&serving, &task, |task| task["status"] == "ready");
     });
 }
 
@@ -147,11 +169,26 @@ impl Bench<'_> {
         });
     }
 
+    /// A connection that keeps everybody else from writing.
+    fn lock(&self) -> DatabaseConnection {
+        self.runtime.block_on(async {
+            let mut options = ConnectOptions::new(&self.database);
+            options.max_connections(1);
+            let connection = Database::connect(options).await.expect("the database");
+            let sql = match connection.get_database_backend() {
+                DbBackend::Postgres => "BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE",
+                _ => "BEGIN IMMEDIATE",
+            };
+            connection.execute_unprepared(sql).await.expect("it is locked");
+            connection
+        })
+    }
+
     fn knows(&self, sql: &str) -> bool {
         self.runtime.block_on(async {
             let connection = Database::connect(&self.database).await.expect("the database");
             let backend = connection.get_database_backend();
-            let statement = rivetgun::prelude::sea_orm::Statement::from_string(backend, sql);
+            let statement = Statement::from_string(backend, sql);
             let found = connection.query_one_raw(statement).await.expect("it can be read").is_some();
             connection.close().await.expect("it closes");
             found

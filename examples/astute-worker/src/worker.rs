@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) held: BTreeSet<String>,
     pub(crate) holds_all: bool,
     pub(crate) says_all_twice: bool,
+    /// How often it has said something that the broker has.
+    pub(crate) said: usize,
     /// The messages that are worked on.
     pub(crate) current: BTreeSet<String>,
     /// Those of them that were told to stop.
@@ -153,6 +155,16 @@ impl Worker {
         Some(state.wait_for(|state| state.received.len() > count).await.ok()?.received.clone())
     }
 
+    /// Waits until the broker has so many of its replies.
+    ///
+    /// # Panics
+    /// When that is not so in a minute.
+    pub async fn said(&self, count: usize) {
+        let mut state = self.shared.state.subscribe();
+        let waiting = tokio::time::timeout(PATIENCE, state.wait_for(|state| state.said >= count)).await;
+        assert!(waiting.is_ok(), "in vain waited for {count} replies; it said {}", self.shared.state.borrow().said);
+    }
+
     /// Sends a reply.
     pub async fn reply(&self, method: &str, args: Value) {
         self.shared.reply(method, args).await;
@@ -207,6 +219,7 @@ impl Shared {
         let times = if self.state.borrow().says_all_twice { 2 } else { 1 };
         for _ in 0..times {
             self.link.publish(body.as_bytes()).await;
+            self.state.send_modify(|state| state.said += 1);
         }
     }
 }

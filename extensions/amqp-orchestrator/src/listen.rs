@@ -19,7 +19,7 @@ use rivetgun::prelude::*;
 /// How many replies may be on their way to us at once.
 const PREFETCH: u16 = 32;
 
-/// How often a reply is tried that the server does not take although its database answers.
+/// How often a reply is tried that the server does not take although its database lets us write.
 const ATTEMPTS: usize = 30;
 
 /// After how many failures in a row, with the broker there, people hear of it.
@@ -90,8 +90,8 @@ async fn hear(cx: &OrchestratorContext, delivery: &Delivery) -> Fate {
             Err(error) => error,
         };
         tracing::warn!(task = %reply.args.task_uuid, %error, "a reply is not applied yet");
-        // Where the database answers, the reply is what is wrong.
-        if messages::are_there(cx.db()).await.is_ok() {
+        // Where the database lets us write, the reply is what is wrong.
+        if messages::touch(cx, reply.args.task_uuid).await.is_ok() {
             attempts += 1;
         }
         if attempts == ATTEMPTS {
