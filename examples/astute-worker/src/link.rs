@@ -6,6 +6,7 @@ use lapin::{
 };
 use std::time::Duration;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 /// How long it is waited before something is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -14,6 +15,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Link {
     url: String,
     pub(crate) names: Names,
+    /// The queue on which stops come, as Astute calls its own.
+    own_queue: String,
     /// To publish on.
     open: Mutex<Option<Open>>,
 }
@@ -27,7 +30,8 @@ pub(crate) struct Open {
 
 impl Link {
     pub(crate) fn new(url: &str, names: &Names) -> Self {
-        Self { url: url.to_owned(), names: names.clone(), open: Mutex::new(None) }
+        let own_queue = format!("{}_{}", names.stops, Uuid::now_v7());
+        Self { url: url.to_owned(), names: names.clone(), own_queue, open: Mutex::new(None) }
     }
 
     /// Publishes a reply; comes back when the broker has it for good.
@@ -82,7 +86,7 @@ impl Link {
     pub(crate) async fn stops(&self) -> lapin::Result<(Open, Consumer)> {
         let open = self.open().await?;
         let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-        let queue = open.channel.queue_declare("".into(), options, FieldTable::default()).await?;
+        let queue = open.channel.queue_declare(self.own_queue.as_str().into(), options, FieldTable::default()).await?;
         let (name, exchange) = (queue.name().clone(), self.names.stops.as_str().into());
         open.channel
             .queue_bind(name.clone(), exchange, "".into(), QueueBindOptions::default(), FieldTable::default())
@@ -114,6 +118,17 @@ impl Link {
         let open = self.open().await?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         Ok(open.channel.queue_declare(queue.into(), options, FieldTable::default()).await?.message_count())
+    }
+
+    /// Waits until the broker knows that nobody takes stops any more.
+    pub(crate) async fn is_deaf(&self) {
+        loop {
+            match self.count(&self.own_queue).await {
+                Err(error) if error.to_string().contains("NOT_FOUND") => return,
+                // It belongs to a connection that is there still.
+                _ => Self::pause().await,
+            }
+        }
     }
 
     pub(crate) async fn pause() {

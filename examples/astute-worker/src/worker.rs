@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Worker {
     shared: Arc<Shared>,
     requests: AbortHandle,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Worker {
         let mut tasks = JoinSet::new();
         let requests = tasks.spawn(take_requests(Arc::clone(&shared)));
         tasks.spawn(take_stops(Arc::clone(&shared)));
-        Self { shared, requests, _tasks: tasks }
+        Self { shared, requests, tasks }
     }
 
     /// Work on this node fails from now on.
@@ -121,6 +121,16 @@ impl Worker {
     /// It takes no work from now on, drops what it has, and hears stops only.
     pub fn rest(&self) {
         self.requests.abort();
+    }
+
+    /// It goes: what it has it drops, and it hears nothing any more.
+    ///
+    /// # Panics
+    /// When the broker still takes it to be there after a minute.
+    pub async fn leave(&mut self) {
+        self.tasks.shutdown().await;
+        let gone = tokio::time::timeout(PATIENCE, self.shared.link.is_deaf()).await;
+        assert!(gone.is_ok(), "the broker still knows it");
     }
 
     /// Everything is said twice from now on.

@@ -103,3 +103,17 @@ fn what_no_worker_has_taken_yet_is_taken_back() {
         assert_eq!((bench.each("status").await, bench.status().await), (vec![json!("discover"); 3], json!("stopped")));
     });
 }
+
+#[test]
+fn a_stop_that_no_worker_can_hear_fails_and_says_so() {
+    with_nodes(1, "", async |mut bench| {
+        bench.worker.hold_all();
+        let task = bench.begin("provision").await;
+        bench.worker.received(1).await;
+        bench.worker.leave().await;
+        let stop = bench.work("stop", "error").await;
+        assert!(stop["message"].as_str().is_some_and(|message| message.contains("no Astute listens")), "{stop}");
+        let running = bench.server.get(&format!("/tasks/{}", task["id"])).await.expect(200);
+        assert_eq!((&running["status"], bench.each("status").await), (&json!("running"), vec![json!("provisioning")]));
+    });
+}
