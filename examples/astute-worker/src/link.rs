@@ -29,6 +29,9 @@ pub(crate) struct Open {
 }
 
 impl Link {
+    /// How long one attempt may take.
+    pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+
     pub(crate) fn new(url: &str, names: &Names) -> Self {
         let own_queue = format!("{}_{}", names.stops, Uuid::now_v7());
         Self { url: url.to_owned(), names: names.clone(), own_queue, open: Mutex::new(None) }
@@ -36,7 +39,7 @@ impl Link {
 
     /// Publishes a reply; comes back when the broker has it for good.
     pub(crate) async fn publish(&self, body: &[u8]) {
-        while let Err(_error) = self.try_publish(body).await {
+        while !matches!(tokio::time::timeout(Self::LIMIT, self.try_publish(body)).await, Ok(Ok(()))) {
             self.open.lock().await.take();
             tokio::time::sleep(PAUSE).await;
         }
@@ -75,15 +78,23 @@ impl Link {
         Ok(Open { _connection: connection, channel })
     }
 
-    /// What comes on the queue of work.
-    pub(crate) async fn requests(&self) -> lapin::Result<(Open, Consumer)> {
+    /// What comes on the queue of work; nothing where the broker does not answer.
+    pub(crate) async fn requests(&self) -> Option<(Open, Consumer)> {
+        tokio::time::timeout(Self::LIMIT, self.try_requests()).await.ok()?.ok()
+    }
+
+    async fn try_requests(&self) -> lapin::Result<(Open, Consumer)> {
         let open = self.open().await?;
         let consumer = self.consume(&open.channel, &self.names.requests).await?;
         Ok((open, consumer))
     }
 
     /// What comes to every worker: as Astute does it, on a queue that goes with its connection.
-    pub(crate) async fn stops(&self) -> lapin::Result<(Open, Consumer)> {
+    pub(crate) async fn stops(&self) -> Option<(Open, Consumer)> {
+        tokio::time::timeout(Self::LIMIT, self.try_stops()).await.ok()?.ok()
+    }
+
+    async fn try_stops(&self) -> lapin::Result<(Open, Consumer)> {
         let open = self.open().await?;
         let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
         let queue = open.channel.queue_declare(self.own_queue.as_str().into(), options, FieldTable::default()).await?;

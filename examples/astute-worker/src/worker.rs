@@ -237,11 +237,12 @@ impl Shared {
 async fn take_requests(shared: Arc<Shared>) {
     let mut works = JoinSet::new();
     loop {
-        if let Ok((_open, mut consumer)) = shared.link.requests().await {
+        if let Some((_open, mut consumer)) = shared.link.requests().await {
             while let Some(Ok(delivery)) = consumer.next().await {
                 // As Astute does it: what it has begun it does not begin again.
-                if delivery.ack(BasicAckOptions::default()).await.is_err() {
-                    continue;
+                let ack = tokio::time::timeout(Link::LIMIT, delivery.ack(BasicAckOptions::default()));
+                if !matches!(ack.await, Ok(Ok(_))) {
+                    break;
                 }
                 let Ok(received) = Received::of(&delivery) else { continue };
                 let is_new = shared.note(&received);
@@ -256,7 +257,7 @@ async fn take_requests(shared: Arc<Shared>) {
 
 async fn take_stops(shared: Arc<Shared>) {
     loop {
-        if let Ok((_open, mut consumer)) = shared.link.stops().await {
+        if let Some((_open, mut consumer)) = shared.link.stops().await {
             while let Some(Ok(delivery)) = consumer.next().await {
                 drop(delivery.ack(BasicAckOptions::default()).await);
                 let Ok(received) = Received::of(&delivery) else { continue };

@@ -18,8 +18,11 @@ use std::{
 };
 use tokio::sync::{Mutex, Notify};
 
-/// How long a connection, or the confirmation of a message, may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long a connection may take.
+const CONNECTION: Duration = Duration::from_secs(10);
+
+/// How long the confirmation of a message, or any other answer, may take.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Message bodies that Nailgun compressed are called so, and are zlib.
 pub(crate) const COMPRESSED: &str = "application/x-gzip";
@@ -79,10 +82,7 @@ impl Broker {
             return Ok(Arc::clone(link));
         }
         kept.take();
-        let opened = match tokio::time::timeout(LIMIT, Link::open(settings)).await {
-            Ok(opened) => opened.map_err(Trouble::from),
-            Err(_) => Err(Trouble::Away(format!("it does not answer in {} s", LIMIT.as_secs()))),
-        };
+        let opened = limited(CONNECTION, async { Ok(Link::open(settings).await?) }).await;
         match &opened {
             Ok(link) => {
                 kept.replace(Arc::clone(link));
@@ -116,10 +116,7 @@ impl Broker {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let published =
             async { link.publisher.basic_publish(exchange, routing_key, options, body, properties).await?.await };
-        let confirmed = match tokio::time::timeout(LIMIT, published).await {
-            Ok(confirmed) => confirmed.map_err(Trouble::from),
-            Err(_) => Err(Trouble::Away(format!("it confirms nothing in {} s", LIMIT.as_secs()))),
-        };
+        let confirmed = limited(ANSWER, async { Ok(published.await?) }).await;
         let refused = match confirmed {
             Ok(Confirmation::Ack(None)) => return Ok(()),
             Ok(Confirmation::Ack(Some(_))) => Trouble::Unroutable,
@@ -171,6 +168,16 @@ impl fmt::Debug for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Link").finish_non_exhaustive()
     }
+}
+
+/// What the broker answers, if it does so in time.
+pub(crate) async fn answered<T>(asked: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    limited(ANSWER, asked).await
+}
+
+async fn limited<T>(limit: Duration, asked: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let late = |_| Err(Trouble::Away(format!("it does not answer in {} s", limit.as_secs())));
+    tokio::time::timeout(limit, asked).await.unwrap_or_else(late)
 }
 
 /// Declares exchanges and queues as Nailgun and Astute do, so that it does not matter who comes first.

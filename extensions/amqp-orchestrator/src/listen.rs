@@ -55,12 +55,16 @@ pub(crate) async fn listen(broker: &Broker, cx: &OrchestratorContext) -> Result<
 async fn consume(broker: &Broker, cx: &OrchestratorContext, patience: &mut Patience) -> Result<(), Trouble> {
     let settings = cx.settings::<AmqpOrchestrator>();
     let link = broker.link(settings).await?;
-    let channel = link.channel().await?;
-    // Whoever deleted the queue ended the last attempt by that.
-    broker::declare(&channel, settings).await?;
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-    let (queue, options) = (settings.replies.get(), BasicConsumeOptions::default());
-    let mut replies = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+    let subscribed = async {
+        let channel = link.channel().await?;
+        // Whoever deleted the queue ended the last attempt by that.
+        broker::declare(&channel, settings).await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let (queue, options) = (settings.replies.get(), BasicConsumeOptions::default());
+        let replies = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        Ok((channel, replies))
+    };
+    let (_channel, mut replies) = broker::answered(subscribed).await?;
     while let Some(delivery) = replies.next().await {
         let delivery = delivery?;
         *patience = Patience::new();
@@ -70,7 +74,7 @@ async fn consume(broker: &Broker, cx: &OrchestratorContext, patience: &mut Patie
             // Where that does not go well, the broker gives it to us again.
             broker.set_aside(settings, &delivery, &reason).await?;
         }
-        delivery.ack(BasicAckOptions::default()).await?;
+        broker::answered(async { Ok(delivery.ack(BasicAckOptions::default()).await?) }).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     AmqpOrchestrator,
-    broker::{Broker, Link, Trouble},
+    broker::{self, Broker, Link, Trouble},
     dispatch::{Outage, persist},
     messages::{self, Model, Nodes, State},
 };
@@ -64,7 +64,7 @@ async fn withdraw(
     loop {
         let attempt = async {
             let link = broker.link(cx.settings::<AmqpOrchestrator>()).await?;
-            withdraw_from(&link, cx, wanted).await
+            broker::answered(withdraw_from(&link, cx, wanted)).await
         };
         match attempt.await {
             Ok(()) => break,
