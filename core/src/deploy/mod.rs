@@ -36,7 +36,7 @@ use crate::{
     server::Server,
     store,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 words! {
     /// The two kinds of data that are made for an orchestrator.
@@ -61,14 +61,20 @@ impl DataKind {
     }
 }
 
-/// Ends a task that nobody waits for any more: its nodes must not wait for reports that nobody will hear.
+/// How long it is waited for the end of work that nobody waits for any more.
+const ABANDONING: Duration = Duration::from_secs(15);
+
+/// Ends a task that nobody waits for any more, and the work on it: its nodes must not wait for reports that nobody will hear.
 pub(crate) async fn give_up(server: &Arc<Server>, task: &Task, reason: &str) -> Outcome<()> {
-    fail(server, task, None, reason.to_owned()).await?;
     let parts = store::tasks::parts_of(server.store.reader(), task.id).await?;
-    for uuid in parts.iter().map(|part| part.uuid).chain([task.uuid]) {
-        server.abandon(uuid);
-        for orchestrator in server.orchestrators.values() {
-            orchestrator.abandon(uuid);
+    fail(server, task, None, reason.to_owned()).await?;
+    for task in parts.iter().chain([task]).filter(|task| !task.status.is_final()) {
+        server.abandon(task.uuid);
+        let Some(orchestrator) = server.orchestrators.get(&task.orchestrator) else { continue };
+        match tokio::time::timeout(ABANDONING, orchestrator.abandon(server, task.uuid)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => tracing::warn!(task = task.id, reason, "work on a task may go on"),
+            Err(_) => tracing::warn!(task = task.id, "work on a task goes on, however often it is told to end"),
         }
     }
     Ok(())

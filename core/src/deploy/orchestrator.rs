@@ -28,8 +28,8 @@ pub(crate) trait DynOrchestrator: Send + Sync {
 
     fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>>;
 
-    /// Ends the work on a task that nobody waits for any more.
-    fn abandon(&self, task: Uuid);
+    /// Ends the work on a task that nobody waits for any more, and waits until it has ended, as far as that can be.
+    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>>;
 }
 
 pub(crate) type Taken = std::result::Result<Receipt, String>;
@@ -89,8 +89,12 @@ impl DynOrchestrator for Contained {
         })
     }
 
-    /// What is with another system is its own: reports of it are ignored from now on.
-    fn abandon(&self, _task: Uuid) {}
+    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>> {
+        Box::pin(async move {
+            let cx = self.context(server);
+            contain::orchestrate(&self.loaded, "abandon", || self.orchestrator.abandon(&cx, task)).await
+        })
+    }
 }
 
 /// The server as contexts need it.

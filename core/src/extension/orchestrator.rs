@@ -73,6 +73,15 @@ pub trait Orchestrator: Send + Sync + 'static {
         }
     }
 
+    /// Nobody waits for a task any more: it was deleted by force, or the cluster was reset by force. What has not begun must
+    /// not begin any more, where that can be helped; reports are ignored from now on.
+    ///
+    /// # Errors
+    /// Why that cannot be helped, for the log.
+    async fn abandon(&self, _cx: &OrchestratorContext, _task: Uuid) -> Result<()> {
+        Ok(())
+    }
+
     /// Listens for reports while the server runs. When it ends, or fails, it is called again after a while; it is dropped
     /// when the server stops.
     ///

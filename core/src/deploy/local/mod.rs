@@ -61,6 +61,15 @@ struct Running {
     ended: watch::Receiver<()>,
 }
 
+impl Running {
+    /// Ends it, and waits until nothing of it runs any more.
+    async fn end(mut self) {
+        self.stop.cancel();
+        // It never changes; it is closed.
+        let _ = self.ended.changed().await;
+    }
+}
+
 /// The work on a task.
 struct Job {
     server: Arc<Server>,
@@ -112,10 +121,8 @@ impl Shared {
         let running = stopped.and_then(|stopped| self.running().get(&stopped).cloned());
         let server = Arc::clone(server);
         server.clone().work.spawn(async move {
-            if let Some(Running { stop, mut ended }) = running {
-                stop.cancel();
-                // It never changes; it is closed.
-                let _ = ended.changed().await;
+            if let Some(running) = running {
+                running.end().await;
             }
             report::deliver(&server, task, Report::done()).await;
         });
@@ -270,9 +277,13 @@ impl DynOrchestrator for Local {
         })
     }
 
-    fn abandon(&self, task: Uuid) {
-        if let Some(running) = self.0.running().get(&task) {
-            running.stop.cancel();
-        }
+    fn abandon<'a>(&'a self, _server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let running = self.0.running().get(&task).cloned();
+            if let Some(running) = running {
+                running.end().await;
+            }
+            Ok(())
+        })
     }
 }
