@@ -117,8 +117,11 @@ pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Option<Work>) -> Ou
     }
     let mut after = Cluster { status, ..before.clone() };
     match work {
-        Some(Work::Reset) => after.changes = ["attributes", "nodes"].map(str::to_owned).into(),
-        _ if status == ClusterStatus::Operational => after.changes.clear(),
+        Some(Work::Reset) => after.changes = ALL_CHANGES.map(str::to_owned).into(),
+        // What was in the data did not reach all nodes.
+        Some(Work::Deployment) if status != ClusterStatus::Operational => {
+            note(&mut after, &ALL_CHANGES);
+        }
         _ => {}
     }
     save(tx, &before, &after).await
@@ -128,18 +131,33 @@ pub(crate) async fn settle(tx: &mut ChangeTx, id: i64, work: Option<Work>) -> Ou
 pub(crate) async fn note_changes(tx: &mut ChangeTx, id: i64, changes: &[&str]) -> Outcome<()> {
     let before = find(tx, id).await?;
     let mut after = before.clone();
+    note(&mut after, changes);
+    save(tx, &before, &after).await
+}
+
+/// Everything that can have changed of a cluster since its last deployment.
+pub(crate) const ALL_CHANGES: [&str; 2] = ["attributes", "nodes"];
+
+fn note(cluster: &mut Cluster, changes: &[&str]) {
     for change in changes {
-        if !after.changes.iter().any(|known| known == change) {
-            after.changes.push((*change).to_owned());
+        if !cluster.changes.iter().any(|known| known == change) {
+            cluster.changes.push((*change).to_owned());
         }
     }
-    save(tx, &before, &after).await
+}
+
+/// What changed of a cluster, which is locked, is in the data of a deployment.
+pub(crate) async fn forget_changes(tx: &mut ChangeTx, id: i64) -> Outcome<()> {
+    let before = find(tx, id).await?;
+    save(tx, &before, &Cluster { changes: Vec::new(), ..before.clone() }).await
 }
 
 /// Deletes a cluster, which is locked, out of the model: nodes that nothing was done to leave it, the others are deleted with
 /// it, as `removed` were before. What became of them, for people.
 pub(crate) async fn erase(tx: &mut ChangeTx, cluster: &Cluster, removed: usize) -> Outcome<String> {
     let members = store::nodes::of_cluster(&**tx, &tx.domain(), cluster.id).await?;
+    let ids: Vec<i64> = members.iter().map(|node| node.id).collect();
+    let members = store::nodes::find_all_locked(&**tx, &tx.domain(), &ids).await?;
     let (untouched, used): (Vec<Node>, Vec<Node>) =
         members.into_iter().partition(|node| node.status == NodeStatus::Discover);
     let (free, deleted) = (untouched.len(), removed + used.len());

@@ -1,6 +1,6 @@
 //! Nodes are discovered, heard of, changed and deleted.
 
-use super::{ChangeTx, clusters, enabling, groups, presence, releases};
+use super::{ChangeTx, clusters, enabling, groups, membership, presence, releases};
 use crate::{
     error::{Mistake, Outcome, Refusal, pointer_of},
     extension::HookCall,
@@ -9,7 +9,7 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema},
@@ -222,6 +222,11 @@ pub(crate) async fn update_all(tx: &mut ChangeTx, wanted: Vec<NodeInList>) -> Ou
     Ok(updated)
 }
 
+/// Nodes, locked, and their clusters with them.
+pub(crate) async fn find_all(tx: &ChangeTx, ids: &[i64]) -> Outcome<Vec<Node>> {
+    Ok(lock(tx, ids).await?.nodes)
+}
+
 /// Nodes that are to be deleted, locked; a task that works on their clusters forbids it.
 pub(crate) async fn find_to_delete(tx: &ChangeTx, ids: &[i64]) -> Outcome<Vec<Node>> {
     let Locked { clusters, nodes } = lock(tx, ids).await?;
@@ -271,7 +276,15 @@ pub(crate) async fn reset(tx: &mut ChangeTx, before: Node) -> Outcome<()> {
         ..before.clone()
     };
     save(tx, &before, &after).await?;
-    tx.fire(HookCall::NodeReset(&after)).await
+    tx.fire(HookCall::NodeReset(&after)).await?;
+    match after.cluster {
+        // It was to be removed: there is nothing left of it that anybody would have to remove.
+        Some(cluster) if after.pending_deletion => {
+            let cluster = clusters::find(tx, cluster).await?;
+            membership::leave(tx, &cluster, &after).await.map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a changed node and tells of it.
@@ -309,7 +322,8 @@ async fn lock(tx: &ChangeTx, ids: &[i64]) -> Outcome<Locked> {
         clusters.insert(id, clusters::find_locked(tx, id).await?);
     }
     let nodes = store::nodes::find_all_locked(&**tx, &tx.domain(), ids).await?;
-    if let Some(unknown) = ids.iter().find(|id| !nodes.iter().any(|node| node.id == **id)) {
+    let known: BTreeSet<i64> = nodes.iter().map(|node| node.id).collect();
+    if let Some(unknown) = ids.iter().find(|id| !known.contains(id)) {
         return Err(Refusal::unknown("node", unknown));
     }
     let is_locked = |cluster: i64| clusters.contains_key(&cluster);

@@ -86,7 +86,18 @@ pub(super) async fn conclude(tx: &mut ChangeTx, family: Family, work: Work, part
     // The cluster of a task that has deleted it is gone.
     let cluster = if task.name == TaskKind::ClusterDeletion && ended_well { None } else { task.cluster };
     end(tx, Task { cluster, ..task }, status, message, result).await?;
-    settle_whole(tx, whole).await
+    settle_whole(tx, whole).await?;
+    leave_nothing_in_deployment(tx, cluster).await
+}
+
+/// Shows how a cluster stands that no work is done on any more.
+pub(super) async fn leave_nothing_in_deployment(tx: &mut ChangeTx, cluster: Option<i64>) -> Outcome<()> {
+    let Some(id) = cluster else { return Ok(()) };
+    let is_in_deployment = clusters::find(tx, id).await?.status == ClusterStatus::Deployment;
+    if is_in_deployment && store::tasks::unfinished_in(&**tx, id).await?.is_empty() {
+        clusters::settle(tx, id, None).await?;
+    }
+    Ok(())
 }
 
 /// Whether another part of the whole comes after this one.
@@ -101,7 +112,7 @@ pub(super) async fn settle_whole(tx: &mut ChangeTx, whole: Option<Task>) -> Outc
     let Some(whole) = whole.filter(|whole| !whole.status.is_final()) else { return Ok(()) };
     let parts = store::tasks::parts_of(&**tx, whole.id).await?;
     let (status, progress, message) = aggregate(&whole, &parts);
-    if status == TaskStatus::Error {
+    if parts.iter().any(|part| part.status == TaskStatus::Error) {
         for part in parts.into_iter().filter(|part| part.status == TaskStatus::Pending) {
             end(tx, part, TaskStatus::Error, ABORTED.to_owned(), json!({})).await?;
         }
@@ -120,6 +131,9 @@ pub(super) async fn end(
     message: String,
     result: Value,
 ) -> Outcome<()> {
+    if status == TaskStatus::Error {
+        put_changes_back(tx, &task).await?;
+    }
     if task.parent_id.is_none() {
         let notification = NewNotification {
             topic: if status == TaskStatus::Ready { Topic::Done } else { Topic::Error },
@@ -136,10 +150,23 @@ pub(super) async fn end(
 }
 
 /// Ends a task that was stopped; people hear of it through the stop.
-pub(super) async fn end_stopped(tx: &ChangeTx, task: Task) -> Outcome<()> {
+pub(super) async fn end_stopped(tx: &mut ChangeTx, task: Task) -> Outcome<()> {
+    put_changes_back(tx, &task).await?;
     let message = if task.status == TaskStatus::Running { "stopped" } else { "stopped before it began" };
     let task = Task { progress: 100, message: message.to_owned(), time_end: Some(tx.now), ..task };
     save(tx, &task, TaskStatus::Error).await
+}
+
+/// What was in the data of a deployment did not arrive.
+async fn put_changes_back(tx: &mut ChangeTx, task: &Task) -> Outcome<()> {
+    match task.cluster {
+        Some(cluster)
+            if task.name == TaskKind::Deployment && !task.dry_run && store::sent::is_kept(&**tx, task.id).await? =>
+        {
+            clusters::note_changes(tx, cluster, &clusters::ALL_CHANGES).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a task, and moves it to a status that it may move to.

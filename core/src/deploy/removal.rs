@@ -11,12 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Deletes nodes. The task is ready already when no orchestrator has to do anything.
 pub(crate) async fn delete_nodes(server: &Arc<Server>, ids: &[i64]) -> Outcome<Task> {
-    // The extensions are asked before anything is done that cannot be taken back: whatever they write here goes again.
-    let mut rehearsal = server.change(Tolerance::Strict).await?;
-    let found = nodes::find_to_delete(&rehearsal, ids).await?;
-    nodes::erase(&mut rehearsal, found).await?;
-    rehearsal.rollback().await?;
-
+    rehearse(server, ids).await?;
     let mut tx = server.change(Tolerance::Strict).await?;
     let found = nodes::find_to_delete(&tx, ids).await?;
     let (used, untouched): (Vec<Node>, Vec<Node>) = found.into_iter().partition(is_used);
@@ -60,6 +55,15 @@ pub(crate) async fn delete_nodes(server: &Arc<Server>, ids: &[i64]) -> Outcome<T
     tx.commit().await?;
     server.nudge();
     Ok(task)
+}
+
+/// Asks the extensions what they say to the deletion of nodes, before anything is done that cannot be taken back: whatever
+/// they write here goes again.
+pub(super) async fn rehearse(server: &Arc<Server>, ids: &[i64]) -> Outcome<()> {
+    let mut rehearsal = server.change(Tolerance::Strict).await?;
+    let found = nodes::find_all(&rehearsal, ids).await?;
+    nodes::erase(&mut rehearsal, found).await?;
+    rehearsal.rollback().await
 }
 
 /// Deletes a cluster. Nodes that nothing was done to leave it, the others are removed by its orchestrator first. By force

@@ -1,6 +1,6 @@
 //! Work is asked for: checked, and written down as a task. Whose turn it is, the [`driver`](super::driver) sees.
 
-use super::{DataKind, Selection};
+use super::{DataKind, Selection, removal};
 use crate::{
     change::{ChangeTx, Tolerance, WorkHook, clusters, enabling},
     error::{Outcome, Refusal},
@@ -45,6 +45,9 @@ pub(crate) async fn request(server: &Arc<Server>, request: WorkRequest) -> Outco
     if let Wanted::Reset { force: true } = request.wanted {
         super::end_all(server, request.cluster, "the cluster was reset by force").await?;
     }
+    if let Wanted::Changes = request.wanted {
+        removal::rehearse(server, &pending_deletion(server, request.cluster).await?).await?;
+    }
     let mut tx = server.change(Tolerance::Strict).await?;
     let cluster = clusters::find_locked(&tx, request.cluster).await?;
     if !matches!(request.wanted, Wanted::Reset { .. }) {
@@ -74,6 +77,12 @@ pub(crate) async fn request(server: &Arc<Server>, request: WorkRequest) -> Outco
     tx.commit().await?;
     server.nudge();
     Ok(task)
+}
+
+/// The nodes that are to be removed from a cluster.
+async fn pending_deletion(server: &Server, cluster: i64) -> Outcome<Vec<i64>> {
+    let members = store::nodes::of_cluster(server.store.reader(), &server.domain, cluster).await?;
+    Ok(members.into_iter().filter(|node| node.pending_deletion).map(|node| node.id).collect())
 }
 
 /// Asks the extensions whether work may begin, and tells them that it will.

@@ -7,8 +7,8 @@ use crate::{
     error::{Outcome, Refusal, chain},
     extension::{Dispatch, Documents, Receipt, Report},
     model::{
-        Cluster, ClusterStatus, Happening, Node, NodeStatus, Place, SentDocument, Task, TaskKind, TaskStatus, Work,
-        step, without_repetition,
+        Cluster, ClusterStatus, Happening, Node, NodeStatus, Place, SentDocument, Task, TaskKind, TaskNode, TaskStatus,
+        Work, step,
     },
     server::Server,
     store,
@@ -93,29 +93,42 @@ async fn prepare(server: &Arc<Server>, task: &Task) -> Outcome<Option<Documents>
     if made.is_empty() {
         return Ok(None);
     }
-    let tx = server.change(Tolerance::Strict).await?;
+    let mut tx = server.change(Tolerance::Strict).await?;
     let ids: Vec<i64> = made.iter().map(|(id, _)| *id).collect();
     let there = store::tasks::find_all_locked(&*tx, &ids).await?;
-    for (id, documents) in &made {
+    for (id, Made { documents, roles }) in &made {
         // It may have been deleted by force.
-        if there.iter().any(|part| part.id == *id) {
-            store::sent::insert(&*tx, *id, documents).await?;
+        let Some(part) = there.iter().find(|part| part.id == *id) else { continue };
+        store::sent::insert(&*tx, *id, documents).await?;
+        if let (TaskKind::Deployment, false, Some(cluster)) = (part.name, part.dry_run, part.cluster) {
+            store::tasks::set_roles(&*tx, *id, roles).await?;
+            clusters::find_locked(&tx, cluster).await?;
+            // What changes from now on is not in the data. Where they do not arrive, it comes back.
+            clusters::forget_changes(&mut tx, cluster).await?;
         }
     }
     tx.commit().await?;
-    let own = made.into_iter().find(|(id, _)| *id == task.id).map(|(_, documents)| documents_of(documents));
+    let own = made.into_iter().find(|(id, _)| *id == task.id).map(|(_, made)| documents_of(made.documents));
     own.transpose()
 }
 
-async fn data_of(server: &Arc<Server>, task: &Task, cluster: i64, kind: DataKind) -> Outcome<Vec<SentDocument>> {
+/// The data of a task.
+struct Made {
+    documents: Vec<SentDocument>,
+    /// The roles that the nodes have in them.
+    roles: Vec<(i64, Vec<String>)>,
+}
+
+async fn data_of(server: &Arc<Server>, task: &Task, cluster: i64, kind: DataKind) -> Outcome<Made> {
     let parts = store::tasks::nodes_of(server.store.reader(), task.id).await?;
     let ids: Vec<i64> = parts.into_iter().map(|part| part.node).collect();
     let source = Source::read(server, cluster, kind, &Selection::These(ids)).await?;
+    let roles = source.nodes.iter().map(|node| (node.id, node.all_roles())).collect();
     let generated = source.generate(kind);
     let processed = pipelines::run(server, kind, generated, &mut Trace::off()).await?;
     let data = Arc::new(source.customise(processed));
     let unwritable = |error| Refusal::Conflict(format!("the data cannot be written: {error}"));
-    sent::documents(&data).await.map_err(unwritable)
+    Ok(Made { documents: sent::documents(&data).await.map_err(unwritable)?, roles })
 }
 
 fn documents_of(documents: Vec<SentDocument>) -> Outcome<Documents> {
@@ -173,28 +186,29 @@ async fn begin_nodes(tx: &mut ChangeTx, task: &Task, work: Work) -> Outcome<()> 
     if nodes.len() != ids.len() {
         return Err(Refusal::Conflict("nodes left the cluster before the work on them began".to_owned()));
     }
-    for before in nodes {
-        match step(work, Happening::Begins, before.status) {
+    for (before, part) in nodes.into_iter().zip(parts) {
+        let status = match step(work, Happening::Begins, before.status) {
             Some(Place::At(status)) => {
-                nodes::save(tx, &before, &begun(&before, work, status)).await?;
-                store::tasks::begin_node(&**tx, task.id, before.id, status).await?;
+                nodes::save(tx, &before, &begun(&before, &part, work, status)).await?;
+                status
             }
-            Some(_) => store::tasks::begin_node(&**tx, task.id, before.id, before.status).await?,
+            Some(_) => before.status,
             None => {
                 let Node { id, status, .. } = before;
                 return Err(Refusal::Conflict(format!("node {id} is in status {status}, where no {work} begins")));
             }
-        }
+        };
+        store::tasks::update_node(&**tx, task.id, &TaskNode { status, ..part }).await?;
     }
     Ok(())
 }
 
-/// A node as the work on it begins.
-fn begun(before: &Node, work: Work, status: NodeStatus) -> Node {
+/// A node as the work on it begins. The roles that are sent are its own from now on, and no others.
+fn begun(before: &Node, part: &TaskNode, work: Work, status: NodeStatus) -> Node {
     let mut after = Node { status, progress: 0, error_type: None, error_msg: None, ..before.clone() };
     if work == Work::Deployment {
-        let roles = after.roles.into_iter().chain(after.pending_roles.drain(..)).collect();
-        after.roles = without_repetition(roles);
+        after.roles.clone_from(&part.roles);
+        after.pending_roles.retain(|role| !part.roles.contains(role));
     }
     after
 }

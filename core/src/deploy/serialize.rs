@@ -15,7 +15,10 @@ use crate::{
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The keys of a node's document that Rivetgun fills in where the node's attributes do not have them.
 pub(crate) const NODE_KEYS: [&str; 7] = ["uid", "name", "hostname", "fqdn", "mac", "ip", "roles"];
@@ -40,13 +43,14 @@ impl Selection {
     /// The nodes of `members` that are meant.
     pub(crate) fn of(&self, cluster: &Cluster, mut members: Vec<Node>) -> Outcome<Vec<Node>> {
         let Self::These(ids) = self else { return Ok(members) };
-        let strangers: Vec<String> =
-            ids.iter().filter(|id| !members.iter().any(|node| node.id == **id)).map(ToString::to_string).collect();
+        let known: BTreeSet<i64> = members.iter().map(|node| node.id).collect();
+        let strangers: Vec<String> = ids.iter().filter(|id| !known.contains(id)).map(ToString::to_string).collect();
         if !strangers.is_empty() {
             let detail = format!("nodes {} do not belong to cluster {}", strangers.join(", "), cluster.id);
             return Err(Refusal::malformed(detail));
         }
-        members.retain(|node| ids.contains(&node.id));
+        let wanted: BTreeSet<i64> = ids.iter().copied().collect();
+        members.retain(|node| wanted.contains(&node.id));
         Ok(members)
     }
 }

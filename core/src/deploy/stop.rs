@@ -1,6 +1,6 @@
 //! The work on a cluster is stopped.
 
-use super::conclude::{end, end_stopped};
+use super::conclude::{end, end_stopped, settle_whole};
 use crate::{
     change::{Tolerance, clusters},
     error::{Outcome, Refusal},
@@ -19,11 +19,12 @@ const POLL: Duration = Duration::from_secs(2);
 pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
     let mut tx = server.change(Tolerance::Strict).await?;
     let known = store::tasks::unfinished_in(&*tx, cluster).await?;
-    let ids: Vec<i64> = known.iter().map(|task| task.id).collect();
+    // A part may belong to a whole that is in no cluster.
+    let ids: Vec<i64> = known.iter().flat_map(|task| [Some(task.id), task.parent_id]).flatten().collect();
     // Tasks are locked before their cluster; which they are cannot be known before it is.
-    let unfinished: Vec<Task> = store::tasks::find_all_locked(&*tx, &ids).await?;
+    let locked = store::tasks::find_all_locked(&*tx, &ids).await?.into_iter().filter(|task| !task.status.is_final());
+    let (unfinished, elsewhere): (Vec<Task>, Vec<Task>) = locked.partition(|task| task.cluster == Some(cluster));
     let before = clusters::find_locked(&tx, cluster).await?;
-    let unfinished: Vec<Task> = unfinished.into_iter().filter(|task| !task.status.is_final()).collect();
     let now: Vec<i64> = store::tasks::unfinished_in(&*tx, cluster).await?.iter().map(|task| task.id).collect();
     if now != unfinished.iter().map(|task| task.id).collect::<Vec<_>>() {
         return Err(Refusal::Conflict("the work changed at this very moment; try again".to_owned()));
@@ -31,10 +32,14 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
     let Some(first) = unfinished.first() else {
         return Err(Refusal::Conflict(format!("nothing runs in cluster '{}'", before.name)));
     };
+    if let Some(stop) = unfinished.iter().find(|task| task.name == TaskKind::StopDeployment) {
+        let detail = format!("task {} is stopping it already; wait until it has ended", stop.id);
+        return Err(Refusal::Conflict(detail));
+    }
     let unstoppable = |task: &&Task| !matches!(task.name.work(), None | Some(Work::Provision | Work::Deployment));
     if let Some(task) = unfinished.iter().filter(|task| task.status == TaskStatus::Running).find(unstoppable) {
-        let how = if task.name == TaskKind::StopDeployment { "is stopping it already" } else { "cannot be stopped" };
-        return Err(Refusal::Conflict(format!("task {} ({}) {how}; wait until it has ended", task.id, task.name)));
+        let detail = format!("task {} ({}) cannot be stopped; wait until it has ended", task.id, task.name);
+        return Err(Refusal::Conflict(detail));
     }
     // Whoever works on it stops it: with `local`, nobody else could.
     let new = NewTask {
@@ -53,7 +58,10 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
             let task = store::tasks::insert(&*tx, new, &[]).await?;
             let message = format!("the work on cluster '{}' was stopped before anything was sent", before.name);
             for task in unfinished {
-                end_stopped(&tx, task).await?;
+                end_stopped(&mut tx, task).await?;
+            }
+            for whole in elsewhere {
+                settle_whole(&mut tx, Some(whole)).await?;
             }
             // Parts of the work may be done already.
             if before.status == ClusterStatus::Deployment {

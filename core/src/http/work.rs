@@ -165,6 +165,10 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
         deploy::give_up(&server, &task, "the task was deleted by force").await?;
     }
     let tx = server.change(Tolerance::Strict).await?;
+    let parts = store::tasks::parts_of(&*tx, id).await?;
+    if let Some(part) = parts.iter().find(|part| !part.status.is_final()) {
+        return Err(Refusal::Conflict(format!("its part {} is {}; try again", part.id, part.status)).into());
+    }
     store::tasks::delete(&*tx, id).await?;
     tx.commit().await?;
     Ok(NoContent)

@@ -83,7 +83,7 @@ pub(crate) const CLUSTERS: &[(ClusterStatus, &[ClusterStatus])] = {
     use ClusterStatus::{Deployment, Error, New, Operational, PartiallyDeployed, Remove, Stopped};
     &[
         (New, &[Deployment, Remove]),
-        (Deployment, &[New, PartiallyDeployed, Operational, Stopped, Error]),
+        (Deployment, &[New, PartiallyDeployed, Operational, Stopped, Error, Remove]),
         (PartiallyDeployed, &[Deployment, Remove]),
         (Operational, &[Deployment, Remove]),
         (Stopped, &[Deployment, Remove]),
@@ -157,6 +157,8 @@ pub(crate) struct TaskNode {
     /// How far the work on it is; 100 is the end of it.
     pub(crate) progress: i32,
     pub(crate) message: Option<String>,
+    /// The roles that were sent for it, where any are.
+    pub(crate) roles: Vec<String>,
 }
 
 /// What is heard of the part of a node in a task.
@@ -169,7 +171,7 @@ pub(crate) enum News {
 impl TaskNode {
     /// The part of a node before the work begins.
     pub(crate) fn of(node: &Node) -> Self {
-        Self { node: node.id, status: node.status, progress: 0, message: None }
+        Self { node: node.id, status: node.status, progress: 0, message: None, roles: Vec::new() }
     }
 
     /// The part of the same node in other work that begins.
@@ -195,7 +197,7 @@ impl TaskNode {
             News::Ended(happening, message) => {
                 let place = step(work, *happening, self.status)?;
                 let status = if let Place::At(status) = place { status } else { self.status };
-                Some((Self { status, progress: 100, message: message.clone(), ..*self }, place))
+                Some((Self { status, progress: 100, message: message.clone(), ..self.clone() }, place))
             }
         }
     }
@@ -213,11 +215,11 @@ pub(crate) fn error_of(work: Work) -> ErrorType {
 
 /// Where a task of several parts stands: its status, its progress, what there is to say.
 ///
-/// It is done when all of its parts are, and fails with the first of them. Its progress is the mean of theirs, weighted by
+/// It is done when all of its parts are, and fails when one of them did and none runs any more. Its progress is the mean of theirs, weighted by
 /// what usually takes long, and never goes back.
 pub(crate) fn aggregate(whole: &Task, parts: &[Task]) -> (TaskStatus, i32, String) {
     let failed: Vec<&Task> = parts.iter().filter(|part| part.status == TaskStatus::Error).collect();
-    if !failed.is_empty() {
+    if !failed.is_empty() && !parts.iter().any(|part| part.status == TaskStatus::Running) {
         let mut messages: Vec<&str> = Vec::new();
         for part in failed.iter().filter(|part| part.message != ABORTED) {
             if !messages.contains(&part.message.as_str()) {

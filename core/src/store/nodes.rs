@@ -106,15 +106,14 @@ pub(crate) async fn find_all_locked(
     ids: &[i64],
 ) -> Result<Vec<Node>, DbErr> {
     let mut nodes = Vec::with_capacity(ids.len());
+    // Locked in one order by everybody, so that nobody waits in a circle.
+    let ids: Vec<i64> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     for ids in ids.chunks(IDS_A_STATEMENT) {
         let these = node::Entity::find().filter(node::Column::Id.is_in(ids.iter().copied()));
-        // Locked in one order by everybody, so that nobody waits in a circle.
         for row in these.order_by_asc(node::Column::Id).lock_exclusive().all(connection).await? {
             nodes.push(from_row(domain, row)?);
         }
     }
-    nodes.sort_by_key(|node| node.id);
-    nodes.dedup_by_key(|node| node.id);
     Ok(nodes)
 }
 

@@ -3,9 +3,9 @@
 use super::{
     Listed, Page,
     entity::{task, task_node},
-    stored,
+    stored, texts,
 };
-use crate::model::{NodeStatus, Task, TaskKind, TaskNode, TaskStatus};
+use crate::model::{Task, TaskKind, TaskNode, TaskStatus};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
@@ -15,6 +15,9 @@ use sea_orm::{
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
+const IDS_A_STATEMENT: usize = 10_000;
 
 /// Which tasks are wanted. All conditions must hold.
 #[derive(Debug, Clone, Default)]
@@ -167,6 +170,40 @@ pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result
     task::Entity::delete_by_id(id).exec(connection).await.map(drop)
 }
 
+/// The parts of these nodes in a task, in the order of their ids.
+pub(crate) async fn nodes_among(
+    connection: &impl ConnectionTrait,
+    task: i64,
+    nodes: &[i64],
+) -> Result<Vec<TaskNode>, DbErr> {
+    let mut parts = Vec::with_capacity(nodes.len());
+    for nodes in nodes.chunks(IDS_A_STATEMENT) {
+        let these = task_node::Entity::find()
+            .filter(task_node::Column::TaskId.eq(task))
+            .filter(task_node::Column::NodeId.is_in(nodes.iter().copied()));
+        for row in these.order_by_asc(task_node::Column::NodeId).all(connection).await? {
+            parts.push(part_from_row(row)?);
+        }
+    }
+    Ok(parts)
+}
+
+/// How far a task is: the mean progress of its nodes, and how many of them are not done.
+pub(crate) async fn tally(connection: &impl ConnectionTrait, task: i64) -> Result<(i32, u64), DbErr> {
+    let of_task = task_node::Entity::find().filter(task_node::Column::TaskId.eq(task));
+    let open = of_task.clone().filter(task_node::Column::Progress.lt(100)).count(connection).await?;
+    let sums: Option<(i64, Option<i64>)> = of_task
+        .select_only()
+        .column_as(task_node::Column::NodeId.count(), "nodes")
+        .column_as(task_node::Column::Progress.sum(), "progress")
+        .into_tuple()
+        .one(connection)
+        .await?;
+    let (nodes, progress) = sums.unwrap_or_default();
+    let mean = progress.unwrap_or_default() / nodes.max(1);
+    Ok((i32::try_from(mean).unwrap_or(100), open))
+}
+
 /// The parts of the nodes in a task, in the order of their ids.
 pub(crate) async fn nodes_of(connection: &impl ConnectionTrait, task: i64) -> Result<Vec<TaskNode>, DbErr> {
     let rows = task_node::Entity::find()
@@ -181,14 +218,19 @@ pub(crate) async fn update_node(connection: &impl ConnectionTrait, task: i64, no
     task_node::Entity::update(task_node_row(task, node)).exec(connection).await.map(drop)
 }
 
-/// Moves the part of a node to where the work on it begins.
-pub(crate) async fn begin_node(
+/// Notes the roles that are sent for nodes.
+pub(crate) async fn set_roles(
     connection: &impl ConnectionTrait,
     task: i64,
-    node: i64,
-    status: NodeStatus,
+    roles: &[(i64, Vec<String>)],
 ) -> Result<(), DbErr> {
-    update_node(connection, task, &TaskNode { node, status, progress: 0, message: None }).await
+    for (node, roles) in roles.iter().filter(|(_, roles)| !roles.is_empty()) {
+        let part = task_node::Entity::update_many()
+            .filter(task_node::Column::TaskId.eq(task))
+            .filter(task_node::Column::NodeId.eq(*node));
+        part.col_expr(task_node::Column::Roles, Expr::value(serde_json::json!(roles))).exec(connection).await?;
+    }
+    Ok(())
 }
 
 fn task_node_row(task: i64, node: &TaskNode) -> task_node::ActiveModel {
@@ -198,12 +240,14 @@ fn task_node_row(task: i64, node: &TaskNode) -> task_node::ActiveModel {
         status: Set(node.status.to_string()),
         progress: Set(node.progress),
         message: Set(node.message.clone()),
+        roles: Set(node.roles.clone().into()),
     }
 }
 
 fn part_from_row(row: task_node::Model) -> Result<TaskNode, DbErr> {
     let status = stored(row.status.parse())?;
-    Ok(TaskNode { node: row.node_id, status, progress: row.progress, message: row.message })
+    let roles = texts(&row.roles);
+    Ok(TaskNode { node: row.node_id, status, progress: row.progress, message: row.message, roles })
 }
 
 fn is_unfinished() -> sea_orm::sea_query::SimpleExpr {

@@ -132,7 +132,7 @@ proptest! {
         status in statuses(),
         heard in prop::collection::vec(news(), 0..20),
     ) {
-        let mut part = TaskNode { node: 1, status, progress: 0, message: None };
+        let mut part = TaskNode { node: 1, status, progress: 0, message: None, roles: Vec::new() };
         for news in heard.iter().chain(&heard) {
             let Some((next, place)) = part.hear(work, news) else { continue };
             prop_assert!(part.is_open() && next.progress > part.progress);

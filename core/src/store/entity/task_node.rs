@@ -13,6 +13,8 @@ pub(crate) struct Model {
     pub status: String,
     pub progress: i32,
     pub message: Option<String>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub roles: Json,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
