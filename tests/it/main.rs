@@ -43,6 +43,7 @@ mod notifications;
 mod openapi;
 mod pipelines;
 mod providers;
+mod races;
 mod recovery;
 mod urls;
 mod webhook;

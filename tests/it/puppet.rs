@@ -87,7 +87,8 @@ async fn report(cx: ExtensionContext, Path(task): Path<Uuid>, Json(said): Json<O
         let said = match &what {
             Value::String(word) if word == "done" => Said::Done,
             Value::String(word) if word == "erased" => Said::Erased,
-            Value::String(reason) => Said::Failed(reason.clone()),
+            // No JSON with a NUL gets this far.
+            Value::String(reason) => Said::Failed(reason.replace("(NUL)", "\0")),
             percent => Said::Progress(percent.as_u64().and_then(|percent| percent.try_into().ok()).unwrap_or(255)),
         };
         match who.parse() {

@@ -9,7 +9,7 @@ use crate::{
     server::Server,
     store::{self, NewTask},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -183,8 +183,9 @@ fn to_deploy(cluster: &Cluster, members: Vec<Node>, selection: &Selection) -> Ou
 
 /// The nodes that were named, which must be in the cluster.
 fn named(cluster: &Cluster, members: Vec<Node>, selection: &Selection) -> Outcome<Vec<Node>> {
+    let known: BTreeSet<i64> = members.iter().map(|node| node.id).collect();
     if let Selection::These(ids) = selection
-        && let Some(unknown) = ids.iter().find(|id| !members.iter().any(|node| node.id == **id))
+        && let Some(unknown) = ids.iter().find(|id| !known.contains(id))
     {
         return Err(Refusal::NotFound(format!("node {unknown} does not exist in cluster {}", cluster.id)));
     }
