@@ -77,6 +77,18 @@ impl Server {
         }
     }
 
+    /// Makes whoever has this task in hand let go of it, and waits for that; whether it was in anybody's hand.
+    pub(crate) async fn let_go(&self, task: Uuid) -> bool {
+        let Some(abandoned) = self.in_hand().get(&task).cloned() else { return false };
+        abandoned.cancel();
+        let mut changed = self.changed();
+        while self.in_hand().contains_key(&task) {
+            // The sender is this server.
+            drop(changed.changed().await);
+        }
+        true
+    }
+
     fn in_hand(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,6 +108,9 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.server.in_hand().remove(&self.task);
+        if self.abandoned.is_cancelled() {
+            self.server.nudge();
+        }
     }
 }
 

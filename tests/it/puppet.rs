@@ -14,7 +14,8 @@ pub(crate) const PUPPET: &str = "puppet";
 #[derive(Debug, Default)]
 struct Puppeteer;
 
-/// The orchestrator `puppet`. A cluster whose name begins with `refused` it does not work on.
+/// The orchestrator `puppet`. A cluster whose name begins with `refused` it does not work on; for one that begins with `absent`
+/// it takes nothing on but a stop, for ever.
 #[derive(Debug)]
 struct Puppet;
 
@@ -61,6 +62,9 @@ impl Orchestrator for Puppet {
     async fn dispatch(&self, cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Receipt, Error> {
         if dispatch.cluster.name.starts_with("refused") {
             return Err(Error::unavailable("the strings are cut"));
+        }
+        if dispatch.cluster.name.starts_with("absent") && dispatch.work != Work::Stop {
+            std::future::pending::<()>().await;
         }
         let nodes: Vec<i64> = dispatch.nodes.iter().map(|node| node.id).collect();
         let Dispatch { task, work, stops, .. } = dispatch;

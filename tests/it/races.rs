@@ -259,3 +259,18 @@ fn a_task_whose_node_was_wiped_by_a_stop_has_not_ended_well() {
         assert_ne!(task["status"], "ready", "{task}");
     });
 }
+
+#[test]
+fn what_nobody_has_taken_on_is_not_offered_any_more_once_it_is_stopped() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_of(&server, "absent", 1, 1).await;
+        let provision = ask(&server, &cluster, "provision").await;
+        server.wait_for(&format!("/tasks/{}", provision["id"]), |task| task["status"] == "running").await;
+        let stop = ask(&server, &cluster, "stop").await;
+        let asked_for = asked(&server, 1).await;
+        assert_eq!((&asked_for["work"], &asked_for["stops"]), (&json!("stop"), &provision["uuid"]));
+        says(&server, &stop, json!({"rest": "done"})).await;
+        assert_eq!(server.ended(&provision).await["message"], "stopped");
+        assert_eq!(get(&server, "nodes", &nodes[0]).await["status"], "discover");
+    });
+}

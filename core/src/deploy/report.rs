@@ -4,7 +4,10 @@
 //! applied, in one transaction, with everything that follows: the whole that the task is a part of, the cluster, the tasks
 //! that a stop ends. What has happened cannot be refused, so that a hook that fails is noted and left behind.
 
-use super::conclude::{Family, conclude, end, leave_nothing_in_deployment, save_progress, settle_whole};
+use super::{
+    conclude::{Family, conclude, end, leave_nothing_in_deployment, save_progress, settle_whole},
+    run::{self, From},
+};
 use crate::{
     change::{ChangeTx, Tolerance, clusters, nodes, presence},
     error::{Outcome, Refusal, chain},
@@ -76,9 +79,12 @@ pub(crate) async fn fail(server: &Arc<Server>, task: &Task, extension: Option<St
         }
         tx.commit().await?;
         server.nudge();
-        // What a stop had brought to its end already ends now.
-        for stopped in stopped.iter().filter(|stopped| stopped.name.work().is_some()) {
+        for stopped in stopped.into_iter().filter(|stopped| stopped.name.work().is_some()) {
+            // What a stop had brought to its end already ends now; what it had withheld is offered again.
             apply(server, stopped.uuid, &Report::new()).await?;
+            if stopped.status == TaskStatus::Running && stopped.receipt.is_none() {
+                run::spawn(server, stopped, From::ARestart);
+            }
         }
         Ok(())
     };

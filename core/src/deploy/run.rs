@@ -70,8 +70,7 @@ async fn work_on(server: &Arc<Server>, task: &Task, from: From) -> Outcome<()> {
     }
     let Some(task) = begin(server, task).await? else { return Ok(()) };
     let dispatch = dispatch_of(server, &task, documents).await?;
-    hand_over(server, &task, dispatch, from).await;
-    Ok(())
+    hand_over(server, &task, dispatch, from).await
 }
 
 /// Makes the data of a task, and of all other parts of its whole, so that a pipeline that fails stops them before anything
@@ -239,14 +238,19 @@ async fn dispatch_of(server: &Arc<Server>, task: &Task, documents: Option<Docume
 }
 
 /// Hands a task to its orchestrator, and keeps the receipt.
-async fn hand_over(server: &Arc<Server>, task: &Task, mut dispatch: Dispatch, from: From) {
-    if dispatch.work == Work::Stop {
-        match super::stop::taken_on(server, task).await {
-            Some(stopped) => dispatch.stops = Some(stopped),
+async fn hand_over(server: &Arc<Server>, task: &Task, mut dispatch: Dispatch, from: From) -> Outcome<()> {
+    let stopped = match dispatch.work {
+        Work::Stop => match super::stop::withhold(server, task).await? {
             // It ended while this was on its way.
-            None => return report::deliver(server, task.uuid, Report::done()).await,
-        }
-    }
+            None => {
+                report::deliver(server, task.uuid, Report::done()).await;
+                return Ok(());
+            }
+            stopped => stopped,
+        },
+        _ => None,
+    };
+    dispatch.stops = stopped.as_ref().map(|stopped| stopped.uuid);
     let taken = match (server.orchestrators.get(&task.orchestrator), from) {
         (None, _) => Err(format!("the cluster's orchestrator `{}` is not in this build", task.orchestrator)),
         (Some(orchestrator), From::TheStart) => orchestrator.dispatch(server, &dispatch).await,
@@ -274,4 +278,5 @@ async fn hand_over(server: &Arc<Server>, task: &Task, mut dispatch: Dispatch, fr
         // After the next start it is dispatched again, with the same id.
         tracing::error!(task = task.id, error = chain(&refusal), "what became of a dispatch could not be written down");
     }
+    Ok(())
 }

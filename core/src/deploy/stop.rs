@@ -9,11 +9,7 @@ use crate::{
     store::{self, NewTask},
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
-use uuid::Uuid;
-
-/// How long what another server changed may go unseen.
-const POLL: Duration = Duration::from_secs(2);
+use std::sync::Arc;
 
 /// Stops what runs on a cluster. Where nothing was sent yet, that is done at once, and the task that is given back is ready.
 pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
@@ -76,26 +72,18 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
     Ok(task)
 }
 
-/// Waits until the task that is to be stopped was taken on by its orchestrator, which can stop nothing else; its uuid, or
-/// nothing where it has ended.
-pub(super) async fn taken_on(server: &Arc<Server>, stop: &Task) -> Option<Uuid> {
-    let cluster = stop.cluster?;
-    let mut changed = server.changed();
+/// The uuid of the task that is to be stopped, or nothing where it has ended. While nobody has taken it on it is not offered any
+/// more: an orchestrator that comes back later is to hear of the stop, and not of the work first.
+pub(super) async fn withhold(server: &Arc<Server>, stop: &Task) -> Outcome<Option<Task>> {
+    let Some(cluster) = stop.cluster else { return Ok(None) };
     loop {
-        changed.mark_unchanged();
-        match store::tasks::unfinished_in(server.store.reader(), cluster).await {
-            Ok(unfinished) => {
-                let is_it = |task: &&Task| {
-                    task.id != stop.id && task.status == TaskStatus::Running && task.name.work().is_some()
-                };
-                let stopped = unfinished.iter().find(is_it)?;
-                if stopped.receipt.is_some() {
-                    return Some(stopped.uuid);
-                }
-            }
-            Err(error) => tracing::warn!(%error, "looking for the task that is to be stopped"),
+        let unfinished = store::tasks::unfinished_in(server.store.reader(), cluster).await?;
+        let is_it =
+            |task: &&Task| task.id != stop.id && task.status == TaskStatus::Running && task.name.work().is_some();
+        let stopped = unfinished.into_iter().find(|task| is_it(&task));
+        match stopped {
+            Some(stopped) if stopped.receipt.is_none() && server.let_go(stopped.uuid).await => {}
+            stopped => return Ok(stopped),
         }
-        // Whether it changed or not is the same here.
-        let _ = tokio::time::timeout(POLL, changed.changed()).await;
     }
 }
