@@ -8,17 +8,15 @@ use std::{collections::BTreeSet, sync::Arc};
 pub(crate) async fn work_on(shared: Arc<Shared>, envelopes: Vec<Received>) {
     let mut goes_on = true;
     for request in &envelopes {
-        if !goes_on {
+        if goes_on {
+            goes_on = work(&shared, request).await;
+        } else {
             let aborted = json!({"status": "error", "error": "Task aborted", "progress": 100});
             shared.answer(request, aborted).await;
-            continue;
         }
-        let uuid = request.task_uuid().to_owned();
-        shared.state.send_modify(|state| state.current.extend([uuid.clone()]));
-        goes_on = work(&shared, request).await;
         shared.state.send_modify(|state| {
-            state.current.remove(&uuid);
-            state.stopping.remove(&uuid);
+            state.current.remove(request.task_uuid());
+            state.stopping.remove(request.task_uuid());
         });
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct State {
     pub(crate) says_all_twice: bool,
     /// How often it has said something that the broker has.
     pub(crate) said: usize,
-    /// The messages that are worked on.
+    /// The messages that are worked on, from when they are noted.
     pub(crate) current: BTreeSet<String>,
     /// Those of them that were told to stop.
     pub(crate) stopping: BTreeSet<String>,
@@ -279,6 +279,8 @@ impl Shared {
             let id = received.first().and_then(|first| first.message_id.as_ref());
             is_new = id.is_none() || !state.received.iter().any(|known| known.message_id.as_ref() == id);
             state.received.extend_from_slice(received);
+            let works = received.iter().filter(|received| is_new && received.method() != "stop_deploy_task");
+            state.current.extend(works.map(|work| work.task_uuid().to_owned()));
         });
         is_new
     }
