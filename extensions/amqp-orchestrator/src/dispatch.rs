@@ -2,6 +2,7 @@
 
 use crate::{
     AmqpOrchestrator,
+    abandon::abandon,
     broker::{self, Address, Broker, Trouble},
     envelope,
     messages::{self, Model, State},
@@ -13,11 +14,22 @@ use rivetgun::prelude::*;
 /// How often a write to the database is tried.
 const ATTEMPTS: usize = 10;
 
-/// Hands a task to the broker. While that is away, it waits.
+/// Hands a task to the broker. While that is away, it waits. What fails leaves nothing behind: neither messages that would be
+/// worked on, nor a stop that would wait for its end.
 ///
 /// # Errors
 /// Why the broker will not have it, or what the database says.
 pub(crate) async fn dispatch(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Receipt> {
+    let handed = hand_over(broker, cx, dispatch).await;
+    if handed.is_err()
+        && let Err(error) = abandon(broker, cx, dispatch.task).await
+    {
+        tracing::warn!(task = %dispatch.task, %error, "work on a task that failed may go on");
+    }
+    handed
+}
+
+async fn hand_over(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Receipt> {
     let mut unsent = persist(|| messages::of_dispatch(cx, dispatch)).await?;
     // Somebody has to hear the replies.
     broker.needed.notify_one();
@@ -26,7 +38,7 @@ pub(crate) async fn dispatch(broker: &Broker, cx: &OrchestratorContext, dispatch
     }
     for message in unsent.into_iter().filter(|message| message.state == State::Written) {
         send(broker, cx, dispatch, &message).await?;
-        let sent = [message.uuid];
+        let sent = [message.uuid].into();
         persist(|| messages::mark(cx, &sent, State::Sent)).await?;
     }
     Ok(Receipt::new(dispatch.task.to_string()))

@@ -4,6 +4,7 @@
 //! `broker` publishes it. What comes in: `listen` takes it, `reply` reads it, `told` tells what it means. Nothing is
 //! published before it is written down, and nothing is acknowledged before what it brought is committed.
 
+mod abandon;
 mod broker;
 mod dispatch;
 mod envelope;
@@ -46,6 +47,10 @@ struct Amqp {
 impl Orchestrator for Amqp {
     async fn dispatch(&self, cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Receipt> {
         dispatch::dispatch(&self.broker, cx, dispatch).await
+    }
+
+    async fn abandon(&self, cx: &OrchestratorContext, task: Uuid) -> Result<()> {
+        abandon::abandon(&self.broker, cx, task).await
     }
 
     async fn listen(&self, cx: &OrchestratorContext) -> Result<()> {

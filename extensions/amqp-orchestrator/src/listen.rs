@@ -15,6 +15,7 @@ use lapin::{
     types::FieldTable,
 };
 use rivetgun::prelude::*;
+use std::collections::BTreeSet;
 
 /// How many replies may be on their way to us at once.
 const PREFETCH: u16 = 32;
@@ -112,26 +113,40 @@ async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
         return Ok(());
     };
     let stops = match message.method {
-        Method::Provision | Method::Deploy => messages::that_stop(cx.db(), uuid).await?,
+        Method::Provision | Method::Deploy => messages::that_stop(cx.db(), &[uuid].into()).await?,
         _ => Vec::new(),
     };
-    let Told { report, stopped } = told(&message, &reply.args, !stops.is_empty());
+    let Told { report, stopped, unless_stopped } = told(&message, &reply.args, !stops.is_empty());
     tell(cx, &message, report).await?;
     // After the work itself: what ended in time was not stopped.
+    let mut taken = BTreeSet::new();
     for stop in stops {
-        let its = stopped.iter().filter(|node| stop.nodes.0.contains(node));
-        tell(cx, &stop, its.fold(Report::new(), |report, node| report.node(*node, Said::Done))).await?;
+        let its: Vec<i64> = stopped.iter().copied().filter(|node| stop.nodes.0.contains(node)).collect();
+        if tell(cx, &stop, each(&its, &Said::Done)).await? == Heard::Applied {
+            taken.extend(its);
+        }
+    }
+    if let Some(said) = unless_stopped {
+        // A stop that is over takes nothing any more: it may have failed, or been given up.
+        let left: Vec<i64> = message.nodes.0.iter().copied().filter(|node| !taken.contains(node)).collect();
+        tell(cx, &message, each(&left, &said)).await?;
     }
     Ok(())
 }
 
+/// A report that says the same of all these nodes.
+pub(crate) fn each(nodes: &[i64], said: &Said) -> Report {
+    nodes.iter().fold(Report::new(), |report, &node| report.node(node, said.clone()))
+}
+
 /// Reports about the task of a message.
-async fn tell(cx: &OrchestratorContext, message: &Model, report: Report) -> Result<()> {
+pub(crate) async fn tell(cx: &OrchestratorContext, message: &Model, report: Report) -> Result<Heard> {
     if report == Report::default() {
-        return Ok(());
+        return Ok(Heard::Outdated);
     }
-    match cx.report(message.task, report).await? {
-        Heard::Unknown => messages::forget(cx, message.task).await,
-        Heard::Applied | Heard::Outdated => Ok(()),
+    let heard = cx.report(message.task, report).await?;
+    if heard == Heard::Unknown {
+        messages::forget(cx, message.task).await?;
     }
+    Ok(heard)
 }

@@ -176,9 +176,9 @@ pub(crate) async fn find(db: &Db, uuid: Uuid) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(uuid).one(db).await?)
 }
 
-/// The messages that are to stop this one.
-pub(crate) async fn that_stop(db: &Db, uuid: Uuid) -> Result<Vec<Model>> {
-    Ok(Entity::find().filter(Column::Stops.eq(uuid)).all(db).await?)
+/// The messages that are to stop one of these.
+pub(crate) async fn that_stop(db: &Db, uuids: &BTreeSet<Uuid>) -> Result<Vec<Model>> {
+    Ok(Entity::find().filter(Column::Stops.is_in(uuids.iter().copied())).all(db).await?)
 }
 
 /// Those of these messages that were taken back.
@@ -194,7 +194,7 @@ pub(crate) async fn are_there(db: &Db) -> Result<bool> {
 }
 
 /// Notes how far messages are.
-pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &[Uuid], state: State) -> Result<()> {
+pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &BTreeSet<Uuid>, state: State) -> Result<()> {
     if uuids.is_empty() {
         return Ok(());
     }
@@ -212,9 +212,14 @@ pub(crate) async fn touch(cx: &OrchestratorContext, uuid: Uuid) -> Result<()> {
     tx.commit().await
 }
 
-/// Forgets the messages of a task that is not there any more.
+/// Forgets the messages of a task that nobody waits for any more; but not those that are being stopped, whose end is that of
+/// their stop.
 pub(crate) async fn forget(cx: &OrchestratorContext, task: Uuid) -> Result<()> {
     let tx = cx.transaction().await?;
-    Entity::delete_many().filter(Column::Task.eq(task)).exec(&*tx).await?;
+    let of_task = of_task(&tx, task).await?;
+    let uuids: BTreeSet<Uuid> = of_task.iter().map(|message| message.uuid).collect();
+    let stopped: BTreeSet<Uuid> = that_stop(&tx, &uuids).await?.into_iter().filter_map(|stop| stop.stops).collect();
+    let forgotten = Column::Uuid.is_in(uuids.difference(&stopped).copied());
+    Entity::delete_many().filter(forgotten).exec(&*tx).await?;
     tx.commit().await
 }

@@ -67,7 +67,7 @@ async fn withdraw(
             broker::answered(withdraw_from(&link, cx, wanted)).await
         };
         match attempt.await {
-            Ok(()) => break,
+            Ok(_) => break,
             Err(trouble) => outage.wait(cx, dispatch, &trouble).await,
         }
     }
@@ -75,7 +75,12 @@ async fn withdraw(
     persist(|| messages::withdrawn(cx.db(), wanted)).await
 }
 
-async fn withdraw_from(link: &Link, cx: &OrchestratorContext, wanted: &BTreeSet<Uuid>) -> Result<(), Trouble> {
+/// Takes those of these messages back that nobody has taken from the queue yet; these.
+pub(crate) async fn withdraw_from(
+    link: &Link,
+    cx: &OrchestratorContext,
+    wanted: &BTreeSet<Uuid>,
+) -> Result<BTreeSet<Uuid>, Trouble> {
     let queue = cx.settings::<AmqpOrchestrator>().requests.get();
     let channel = link.channel().await?;
     let there = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -84,18 +89,19 @@ async fn withdraw_from(link: &Link, cx: &OrchestratorContext, wanted: &BTreeSet<
     for _ in 0..waiting {
         let Some(message) = channel.basic_get(queue.clone(), BasicGetOptions::default()).await? else { break };
         let id = message.delivery.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
+        // All of the queue is looked through: a message that was sent again is there twice.
         found.extend(id.filter(|id| wanted.contains(id)).map(|id| (id, message.delivery.acker)));
-        if found.len() == wanted.len() {
-            break;
-        }
     }
-    // Written down first: a message that is gone, and that nobody knows to be gone, would be waited for.
-    let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
+    let mut ids = BTreeSet::new();
+    for (id, acker) in found {
+        acker.ack(BasicAckOptions::default()).await?;
+        ids.insert(id);
+    }
+    // What is not acknowledged goes back to its place. That the channel is closed tells that the broker has done all of it.
+    channel.close(200, "done".into()).await?;
+    // Only then: had the broker kept a message, an Astute could take it that is believed to be gone. Whoever is killed right
+    // here sends a stop to which nobody answers, which is the lesser evil: it can be seen, and given up.
     let marked = persist(|| messages::mark(cx, &ids, State::Withdrawn)).await;
     marked.map_err(|error| Trouble::Away(error.to_string()))?;
-    for (_, acker) in found {
-        acker.ack(BasicAckOptions::default()).await?;
-    }
-    // What is not acknowledged goes back to its place.
-    Ok(channel.close(200, "done".into()).await?)
+    Ok(ids)
 }

@@ -15,6 +15,8 @@ pub(crate) struct Told {
     pub(crate) report: Report,
     /// For a stop of the message: the nodes on which there is nothing to stop any more.
     pub(crate) stopped: Vec<i64>,
+    /// What became of the nodes of a message that is being stopped, unless the stop takes them.
+    pub(crate) unless_stopped: Option<Said>,
 }
 
 /// What a reply to a message means.
@@ -34,13 +36,16 @@ pub(crate) fn told(message: &Model, args: &Args, is_being_stopped: bool) -> Told
         Some("error") => Said::Failed(text(args.error.as_deref()).unwrap_or("astute gave no reason").to_owned()),
         _ => return told,
     };
-    // A deployment that is told to stop ends in an error: it is the stop that says where it leaves the nodes.
-    let is_stopped = is_being_stopped && message.method == Method::Deploy && rest != Said::Done;
-    for &node in message.nodes.0.iter().filter(|_| !is_stopped) {
-        told.report = told.report.node(node, rest.clone());
-    }
     if matches!(message.method, Method::Provision | Method::Deploy) {
         told.stopped.clone_from(&message.nodes.0);
+    }
+    // A deployment that is told to stop ends in an error: it is the stop that says where it leaves the nodes.
+    if is_being_stopped && message.method == Method::Deploy && rest != Said::Done {
+        told.unless_stopped = Some(rest);
+        return told;
+    }
+    for &node in &message.nodes.0 {
+        told.report = told.report.node(node, rest.clone());
     }
     told
 }
@@ -96,7 +101,7 @@ fn of_lists(method: Method, args: &Args) -> Told {
             report.nodes.extend(said.uid.node().map(|node| NodeReport { node, said: Some(of_node), online }));
         }
     }
-    Told { report, stopped: Vec::new() }
+    Told { report, ..Told::default() }
 }
 
 /// Why a node failed.

@@ -71,6 +71,13 @@ impl Bench {
         task
     }
 
+    /// Says that a task failed, to which the worker says nothing; the task must end so.
+    pub(crate) async fn fail(&self, method: &str, task: &Value) {
+        let args = json!({"task_uuid": task["uuid"], "status": "error", "progress": 100, "error": "it broke"});
+        self.worker.reply(method, args).await;
+        assert_eq!(self.server.ended(task).await["status"], "error");
+    }
+
     /// A field of each node.
     pub(crate) async fn each(&self, field: &str) -> Vec<Value> {
         let mut values = Vec::new();

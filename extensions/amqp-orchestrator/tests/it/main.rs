@@ -2,6 +2,7 @@
 
 mod bench;
 
+mod abandoned;
 mod broker;
 mod chunks;
 mod contract;

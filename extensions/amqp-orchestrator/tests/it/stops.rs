@@ -117,3 +117,51 @@ fn a_stop_that_no_worker_can_hear_fails_and_says_so() {
         assert_eq!((&running["status"], bench.each("status").await), (&json!("running"), vec![json!("provisioning")]));
     });
 }
+
+#[test]
+fn a_deployment_that_fails_after_its_stop_was_given_up_ends() {
+    with_nodes(1, "", async |bench| {
+        bench.work("provision", "ready").await;
+        bench.worker.hold_all();
+        let task = bench.begin("deploy").await;
+        bench.worker.received(2).await;
+        // Astute says nothing to the stop, and a person gives that up.
+        bench.worker.forget();
+        let stop = bench.begin("stop").await;
+        bench.worker.received(3).await;
+        bench.server.delete(&format!("/tasks/{}?force=true", stop["id"])).await.expect(204);
+        bench.fail("deploy_resp", &task).await;
+        assert_eq!(
+            (bench.each("status").await, bench.each("error_msg").await),
+            (vec![json!("error")], vec![json!("it broke")])
+        );
+    });
+}
+
+#[test]
+fn a_deployment_that_fails_after_nobody_could_hear_its_stop_ends() {
+    with_nodes(1, "", async |mut bench| {
+        bench.work("provision", "ready").await;
+        bench.worker.hold_all();
+        let task = bench.begin("deploy").await;
+        bench.worker.received(2).await;
+        bench.worker.leave().await;
+        bench.work("stop", "error").await;
+        bench.fail("deploy_resp", &task).await;
+        assert_eq!(bench.each("error_msg").await, ["it broke"]);
+    });
+}
+
+#[test]
+fn deployments_of_several_messages_are_stopped_one_after_the_other() {
+    with_nodes(3, "nodes_a_message = 2", async |bench| {
+        bench.work("provision", "ready").await;
+        bench.worker.hold_all();
+        let task = bench.begin("deploy").await;
+        bench.worker.received(4).await;
+        bench.worker.say_all_twice();
+        bench.work("stop", "ready").await;
+        assert_eq!((bench.each("status").await, bench.status().await), (vec![json!("stopped"); 3], json!("stopped")));
+        assert_eq!(bench.server.ended(&task).await["message"], "stopped");
+    });
+}
