@@ -96,6 +96,8 @@ impl Outage {
 
 /// A line that cannot be written does not keep the work.
 async fn log(cx: &OrchestratorContext, dispatch: &Dispatch, line: String) {
+    // What others say stands in it, and no database takes that letter.
+    let line = line.replace('\0', "\u{fffd}");
     if let Err(error) = cx.log(dispatch.task, None, line).await {
         tracing::warn!(task = %dispatch.task, %error, "a line of a task's log is lost");
     }

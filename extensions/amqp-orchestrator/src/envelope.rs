@@ -75,7 +75,8 @@ impl<'a> Envelope<'a> {
         let (method, respond_to) = message.method.names();
         let task_uuid = message.uuid;
         // A node that has ended since, or is deleted, is left out.
-        let nodes: Vec<&Node> = dispatch.nodes.iter().filter(|node| message.nodes.0.contains(&node.id)).collect();
+        let find = |id| dispatch.nodes.get(dispatch.nodes.binary_search_by_key(id, |node| node.id).ok()?);
+        let nodes: Vec<&Node> = message.nodes.0.iter().filter_map(find).collect();
         let common: Object = serde_json::from_str(dispatch.documents.common().json())?;
         let args = match message.method {
             Method::Provision => Args::Provision {

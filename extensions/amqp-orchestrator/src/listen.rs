@@ -3,7 +3,7 @@
 use crate::{
     AmqpOrchestrator,
     broker::{self, Broker, Trouble},
-    messages::{self, Method, Model},
+    messages::{self, Method, Model, State},
     patience::Patience,
     reply::Reply,
     told::{Told, told},
@@ -116,12 +116,14 @@ async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
         Method::Provision | Method::Deploy => messages::that_stop(cx.db(), &[uuid].into()).await?,
         _ => Vec::new(),
     };
-    let Told { report, stopped, unless_stopped } = told(&message, &reply.args, !stops.is_empty());
+    let Told { report, stopped, is_last, unless_stopped } = told(&message, &reply.args, !stops.is_empty());
     tell(cx, &message, report).await?;
     // After the work itself: what ended in time was not stopped.
     let mut taken = BTreeSet::new();
+    let mut ended = BTreeSet::from([uuid]);
     for stop in stops {
-        let its: Vec<i64> = stopped.iter().copied().filter(|node| stop.nodes.0.contains(node)).collect();
+        ended.insert(stop.uuid);
+        let its: Vec<i64> = stopped.iter().copied().filter(|&node| stop.nodes.have(node)).collect();
         if tell(cx, &stop, each(&its, &Said::Done)).await? == Heard::Applied {
             taken.extend(its);
         }
@@ -130,6 +132,9 @@ async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
         // A stop that is over takes nothing any more: it may have failed, or been given up.
         let left: Vec<i64> = message.nodes.0.iter().copied().filter(|node| !taken.contains(node)).collect();
         tell(cx, &message, each(&left, &said)).await?;
+    }
+    if is_last && message.state != State::Ended {
+        messages::mark(cx, &ended, State::Ended).await?;
     }
     Ok(())
 }

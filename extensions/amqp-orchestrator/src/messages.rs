@@ -7,11 +7,14 @@
 use crate::AmqpOrchestrator;
 use chrono::TimeDelta;
 use rivetgun::prelude::{
-    sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*},
+    sea_orm::{Condition, FromJsonQueryResult, QueryOrder, entity::prelude::*},
     *,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU16};
+
+/// How many days a message is kept to which nobody replies.
+const LONGEST: u16 = 366;
 
 /// A message of a task.
 #[sea_orm::model]
@@ -37,9 +40,15 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The ids of the nodes that a message is about.
+/// The ids of the nodes that a message is about, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub(crate) struct Nodes(pub(crate) Vec<i64>);
+
+impl Nodes {
+    pub(crate) fn have(&self, node: i64) -> bool {
+        self.0.binary_search(&node).is_ok()
+    }
+}
 
 /// How far a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -53,6 +62,21 @@ pub(crate) enum State {
     /// It was taken back from the broker before anybody had taken it.
     #[sea_orm(string_value = "withdrawn")]
     Withdrawn,
+    /// Its last reply is applied.
+    #[sea_orm(string_value = "ended")]
+    Ended,
+}
+
+impl State {
+    /// What it may follow: a reply can be here before the confirmation of the message that it answers.
+    fn after(self) -> &'static [Self] {
+        match self {
+            Self::Written => &[],
+            Self::Sent => &[Self::Written],
+            Self::Withdrawn => &[Self::Written, Self::Sent],
+            Self::Ended => &[Self::Written, Self::Sent, Self::Withdrawn],
+        }
+    }
 }
 
 /// What Astute is asked to do.
@@ -131,13 +155,20 @@ pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -
         })
         .collect();
     let tx = cx.transaction().await?;
-    let past = cx.now() - TimeDelta::days(settings.keep_days.get().into());
-    Entity::delete_many().filter(Column::Time.lt(past)).exec(&*tx).await?;
+    Entity::delete_many().filter(past(cx.now(), settings.keep_days)).exec(&*tx).await?;
     if !messages.is_empty() {
         Entity::insert_many(messages.iter().cloned().map(ActiveModel::from)).exec(&*tx).await?;
     }
     tx.commit().await?;
     Ok(messages)
+}
+
+/// What is forgotten by its age. Without its messages a task would never hear of its end, so that those that wait for a reply
+/// are kept for longer than anybody waits.
+fn past(now: DateTimeUtc, keep_days: NonZeroU16) -> Condition {
+    let days = |days: u16| now - TimeDelta::days(days.into());
+    let ended = Condition::all().add(Column::State.eq(State::Ended)).add(Column::Time.lt(days(keep_days.get())));
+    Condition::any().add(ended).add(Column::Time.lt(days(keep_days.get().max(LONGEST))))
 }
 
 fn ids(dispatch: &Dispatch) -> Vec<i64> {
@@ -155,13 +186,13 @@ fn parts(nodes: &[i64], stops: Option<Uuid>, most: usize) -> impl Iterator<Item 
 
 /// One part for each message of the task that is stopped, as far as its nodes are to be stopped.
 fn parts_of_stop(dispatch: &Dispatch, stopped: Uuid, of_stopped: Vec<Model>, most: usize) -> Vec<Part> {
-    let mut left = ids(dispatch);
+    let mut left: BTreeSet<i64> = ids(dispatch).into_iter().collect();
     let mut made = Vec::new();
     for message in of_stopped {
-        let (its, others): (Vec<i64>, _) = left.into_iter().partition(|id| message.nodes.0.contains(id));
-        left = others;
+        let its: Vec<i64> = message.nodes.0.iter().copied().filter(|id| left.remove(id)).collect();
         made.extend(parts(&its, Some(message.uuid), usize::MAX));
     }
+    let left: Vec<i64> = left.into_iter().collect();
     made.extend(parts(&left, Some(stopped), most));
     made
 }
@@ -193,14 +224,15 @@ pub(crate) async fn are_there(db: &Db) -> Result<bool> {
     Ok(Entity::find().one(db).await?.is_some())
 }
 
-/// Notes how far messages are.
+/// Notes how far messages are, if they are not further.
 pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &BTreeSet<Uuid>, state: State) -> Result<()> {
     if uuids.is_empty() {
         return Ok(());
     }
     let tx = cx.transaction().await?;
     let mark = Entity::update_many().col_expr(Column::State, Expr::value(state));
-    mark.filter(Column::Uuid.is_in(uuids.iter().copied())).exec(&*tx).await?;
+    let these = Column::Uuid.is_in(uuids.iter().copied());
+    mark.filter(these).filter(Column::State.is_in(state.after().iter().copied())).exec(&*tx).await?;
     tx.commit().await
 }
 

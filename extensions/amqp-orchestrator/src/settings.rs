@@ -25,7 +25,7 @@ pub struct AmqpSettings {
     pub(crate) nodes_a_message: NonZeroU16,
     /// Whether bodies are made smaller.
     pub(crate) compression: Compression,
-    /// How many days it is known which nodes a message was about: for so long replies to it are heard.
+    /// How many days it is known which nodes a message was about that has ended.
     pub(crate) keep_days: NonZeroU16,
 }
 
@@ -103,6 +103,9 @@ impl TryFrom<String> for Name {
         if text.is_empty() {
             return Err("it has no letters; leave it out to have the default".to_owned());
         }
+        if text.contains(char::is_control) {
+            return Err("it has letters that cannot be seen; write it without them".to_owned());
+        }
         ShortString::try_new(text).map(Self).map_err(|error| format!("it is too long: {error}"))
     }
 }
@@ -117,7 +120,9 @@ mod tests {
             let refusal = Url::try_from(url.to_owned()).expect_err(url);
             assert!(refusal.contains(hint), "{url}: {refusal}");
         }
-        assert!(Name::try_from("x".repeat(256)).is_err() && Name::try_from(String::new()).is_err());
+        for name in ["x".repeat(256), String::new(), "nai\0ly".to_owned()] {
+            assert!(Name::try_from(name.clone()).is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Told {
     pub(crate) report: Report,
     /// For a stop of the message: the nodes on which there is nothing to stop any more.
     pub(crate) stopped: Vec<i64>,
+    /// Whether Astute says nothing more about the message.
+    pub(crate) is_last: bool,
     /// What became of the nodes of a message that is being stopped, unless the stop takes them.
     pub(crate) unless_stopped: Option<Said>,
 }
@@ -26,8 +28,8 @@ pub(crate) fn told(message: &Model, args: &Args, is_being_stopped: bool) -> Told
         Method::Stop | Method::Reset | Method::Remove => of_lists(message.method, args),
     };
     // Nodes of other messages are not this one's to tell of.
-    told.report.nodes.retain(|said| message.nodes.0.contains(&said.node));
-    told.stopped.retain(|node| message.nodes.0.contains(node));
+    told.report.nodes.retain(|said| message.nodes.have(said.node));
+    told.stopped.retain(|&node| message.nodes.have(node));
     if message.total == 1 {
         told.report.progress = args.progress.map(percent);
     }
@@ -36,6 +38,7 @@ pub(crate) fn told(message: &Model, args: &Args, is_being_stopped: bool) -> Told
         Some("error") => Said::Failed(text(args.error.as_deref()).unwrap_or("astute gave no reason").to_owned()),
         _ => return told,
     };
+    told.is_last = true;
     if matches!(message.method, Method::Provision | Method::Deploy) {
         told.stopped.clone_from(&message.nodes.0);
     }

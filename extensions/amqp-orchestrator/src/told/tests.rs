@@ -117,7 +117,7 @@ fn a_deployment_that_is_stopped_leaves_its_nodes_to_the_stop() {
     assert_eq!(stopped.stopped, [13]);
     let last = heard(&message, json!({"status": "error", "error": "stopped"}), true);
     let unless_stopped = Some(failed("stopped"));
-    assert_eq!(last, Told { report: Report::new(), stopped: vec![13, 14], unless_stopped });
+    assert_eq!(last, Told { report: Report::new(), stopped: vec![13, 14], is_last: true, unless_stopped });
     let in_time = heard(&message, json!({"status": "ready"}), true);
     assert_eq!(in_time.report, Report::new().node(13, Said::Done).node(14, Said::Done));
 }
