@@ -127,9 +127,14 @@ async fn beginning(mut response: Response) -> String {
             break;
         }
     }
-    let text = String::from_utf8_lossy(&read).replace(|letter: char| letter.is_control(), " ");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = visible(&String::from_utf8_lossy(&read));
     if text.is_empty() { text } else { format!(": {text}") }
+}
+
+/// A text of others on one line, and without letters that no database takes.
+fn visible(text: &str) -> String {
+    let text = text.replace(|letter: char| letter.is_control(), " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// How long `Retry-After` asks to wait: seconds, or until a date.
@@ -157,6 +162,7 @@ fn failure(error: reqwest::Error) -> Failure {
             None => break,
         }
     }
+    let cause = visible(&cause.to_string());
     let reason = match (error.is_timeout(), error.is_connect()) {
         (true, true) => "no connection came about in time".to_owned(),
         (true, false) => "it did not answer in time".to_owned(),

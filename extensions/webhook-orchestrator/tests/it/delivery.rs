@@ -85,7 +85,8 @@ fn a_receiver_that_stays_away_is_given_up_in_the_end() {
 #[test]
 fn a_receiver_that_is_not_there_yet_gets_the_task_when_it_comes() {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let settings = format!("secret = \"{SECRET}\"\nallow_private_addresses = true\nreport_url = \"{{}}\"");
+    let settings =
+        format!("secret = \"{SECRET}\"\nallow_private_addresses = true\nretry_for = 4294967295\nreport_url = \"{{}}\"");
     let settings = settings_of(
         &format!("http://user:word@{address}/tasks"),
         &settings.replace("{}", "https://rivetgun.example.org/"),
