@@ -54,7 +54,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("work.provision", "?nodes={node}", ""),
     ("probe.post./probe/body", "", r#"{"text": "hello"}"#),
     ("probe.put./probe/number/{number}", "", "{}"),
-    (REPORT, "", r#"{"status": "done"}"#),
+    (REPORT, "", r#"{"task": "00000000-0000-0000-0000-000000000000", "status": "done"}"#),
 ];
 
 /// Takes what is signed, and nothing else; what it answers to that is told by the tests of its extension.

@@ -1,4 +1,4 @@
-//! Which reports follow a request: bodies for `POST /tasks/{uuid}/report`, in order.
+//! Which reports follow a request: bodies for `POST /tasks/{uuid}/report`, in order. Who sends them puts `task` in.
 
 use serde_json::{Value, json};
 

@@ -23,7 +23,7 @@ static NUMBER: AtomicU64 = AtomicU64::new(1);
 /// Sends a report about a task until it is answered for good: one that is lost would leave the task running for ever.
 pub(crate) async fn send(shared: &Shared, task: &str, mut report: Value) {
     if let Some(report) = report.as_object_mut() {
-        // Signed with all else: a report about one task can then not be sent as one about another.
+        // The server wants it, signed with all else: a report about one task can then not be sent as one about another.
         report.entry("task").or_insert_with(|| task.into());
     }
     let id = format!("report_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));

@@ -9,20 +9,24 @@ use axum::{
 use rivetgun::prelude::*;
 use serde::Deserialize;
 
-/// The body of `POST /tasks/{uuid}/report`. Whatever is left out is not known.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// The body of `POST /tasks/{uuid}/report`. Whatever else is left out is not known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TaskSaid {
-    /// The uuid of the task, once more. The path is not signed, and the body is: with it, a report that somebody overheard
-    /// cannot be sent as one about another task.
-    pub task: Option<Uuid>,
+    /// The uuid of the task, once more. The path is not signed, and the body is: without it, a report that somebody held up
+    /// could be sent as one about another task.
+    pub task: Uuid,
     /// How far the task as a whole is, in per cent.
+    #[serde(default)]
     pub progress: Option<Percent>,
     /// What there is to say of single nodes.
+    #[serde(default)]
     pub nodes: Vec<NodeSaid>,
     /// What became of all nodes that have not ended yet: `done` and `failed` end the task.
+    #[serde(default)]
     pub status: Option<Stage>,
     /// Why it failed; else a line for the log of the task.
+    #[serde(default)]
     pub message: Option<String>,
 }
 
@@ -123,7 +127,7 @@ const TAKEN: &str = "this very report was taken already: what is sent again is s
 /// Applies a report, and only then notes that it was taken. Between the two the server may be killed, or the database be
 /// busy: then the same message is good once more, and applied to no effect. The other way round it would be lost.
 async fn hear(cx: &ExtensionContext, task: Uuid, said: TaskSaid, delivery: Delivery) -> Result<()> {
-    if said.task.is_some_and(|named| named != task) {
+    if said.task != task {
         return Err(Error::invalid("`task` of the body is not the task of the path"));
     }
     let (report, lines) = said.into_report();

@@ -14,7 +14,7 @@ use webhook_receiver::{Headers, Receiver, Secret, plays};
 fn what_is_not_signed_just_now_and_with_the_secret_is_refused_before_it_is_read() {
     with_receiver("tolerance = 60", async |server, receiver| {
         let (task, _) = running(server, receiver, 1).await;
-        let (body, now) = (r#"{"status": "done"}"#, now());
+        let (body, now) = (&*json!({"task": task["uuid"], "status": "done"}).to_string(), now());
         let sign = |secret, timestamp, body| signed(secret, "report_1", timestamp, body);
         let good = sign(SECRET, now, body);
         let without = |missing: &str| good.iter().filter(|(name, _)| *name != missing).cloned().collect::<Vec<_>>();
@@ -45,8 +45,8 @@ fn what_is_not_signed_just_now_and_with_the_secret_is_refused_before_it_is_read(
 fn a_replay_is_refused_and_what_is_honestly_sent_again_is_applied_once() {
     with_receiver("", async |server, receiver| {
         let (task, nodes) = running(server, receiver, 1).await;
-        let body =
-            json!({"nodes": [{"id": nodes[0], "status": "running", "progress": 40, "message": "half"}]}).to_string();
+        let half = json!([{"id": nodes[0], "status": "running", "progress": 40, "message": "half"}]);
+        let body = json!({"task": task["uuid"], "nodes": half}).to_string();
         let (path, now) = (path_of(&task), now());
         let first = signed(SECRET, "report_1", now, &body);
         post(server, &path, &first, &body).await.expect(204);
@@ -61,7 +61,7 @@ fn a_replay_is_refused_and_what_is_honestly_sent_again_is_applied_once() {
         let progress = of_nodes(server, "progress").await;
         let told = log_of(server, &task).await.iter().filter(|line| *line == "half").count();
         assert_eq!((progress, told), (vec![json!(40)], 1));
-        let other = json!({"nodes": [{"id": nodes[0], "progress": 20}]}).to_string();
+        let other = json!({"task": task["uuid"], "nodes": [{"id": nodes[0], "progress": 20}]}).to_string();
         post(server, &path, &signed(SECRET, "report_2", now, &other), &other).await.expect(204);
         assert_eq!(of_nodes(server, "progress").await, [40], "progress never goes back");
     });
@@ -71,10 +71,10 @@ fn a_replay_is_refused_and_what_is_honestly_sent_again_is_applied_once() {
 fn a_report_that_could_not_be_applied_can_be_sent_again_as_it_is() {
     with_receiver("[limits]\nurl_timeout_ms = 300", async |server, receiver| {
         let (task, _) = running(server, receiver, 1).await;
-        let body = r#"{"status": "done"}"#;
+        let body = &*json!({"task": task["uuid"], "status": "done"}).to_string();
         let headers = signed(SECRET, "report_1", now(), body);
         let nobody = "/api/v1/tasks/00000000-0000-0000-0000-000000000000/report";
-        post(server, nobody, &headers, body).await.expect(404);
+        post(server, nobody, &headers, body).await.expect(400);
         if server.database() == "sqlite" {
             let url = format!("sqlite://{}", server.state_dir().join("rivetgun.sqlite").display());
             let mut options = ConnectOptions::new(url);
@@ -147,6 +147,7 @@ fn a_stop_can_tell_that_nodes_were_wiped() {
 fn what_cannot_be_read_is_refused_with_its_place() {
     with_receiver("", async |server, receiver| {
         let (task, _) = running(server, receiver, 1).await;
+        let uuid = text(&task["uuid"]);
         for (body, pointer) in [
             ("", ""),
             ("{", ""),
@@ -165,6 +166,12 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             (r#"{"message": "\u0000"}"#, ""),
             (r#"{"task": "00000000-0000-0000-0000-000000000000"}"#, ""),
         ] {
+            // Objects name the task, as far as that is not what is wrong with them.
+            let body = &*if body.starts_with("{\"") && !body.contains("task") {
+                body.replacen('{', &format!(r#"{{"task": "{uuid}", "#), 1)
+            } else {
+                body.to_owned()
+            };
             let headers = signed(SECRET, "report", now(), body);
             let problem = post(server, &path_of(&task), &headers, body).await.expect(400);
             let found = problem["errors"][0]["pointer"].as_str().unwrap_or_default();
@@ -175,6 +182,24 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             headers.iter().fold(Request::post(path_of(&task)), |request, (name, value)| request.header(*name, value));
         let as_text = request.header("content-type", "text/plain").body(Body::from("{}")).expect("a request");
         server.send(as_text).await.expect(415);
+    });
+}
+
+#[test]
+fn a_report_that_does_not_name_its_task_is_refused_and_so_is_one_on_the_path_of_another() {
+    with_receiver("", async |server, receiver| {
+        let (task, _) = running(server, receiver, 1).await;
+        let (other, now) = ("00000000-0000-0000-0000-000000000000", now());
+        let (nameless, others) = (json!({"status": "done"}), json!({"task": other, "status": "done"}));
+        for (said, place, detail) in [(nameless, "", "missing field `task`"), (others, "", "not the task of the path")]
+        {
+            let body = said.to_string();
+            let headers = signed(SECRET, "report", now, &body);
+            let problem = post(server, &path_of(&task), &headers, &body).await.expect(400);
+            assert_eq!(problem["errors"][0]["pointer"].as_str().unwrap_or_default(), place, "{problem}");
+            assert!(problem.to_string().contains(detail), "{problem}");
+        }
+        assert_eq!(of_nodes(server, "status").await, ["provisioning"]);
     });
 }
 
@@ -203,7 +228,7 @@ fn a_body_that_is_too_large_is_refused_and_so_are_tasks_that_are_not_the_webhook
 fn reports_signed_with_a_previous_secret_are_taken_while_it_is_listed() {
     with_receiver(&format!("previous_secrets = [{OTHER_SECRET:?}]"), async |server, receiver| {
         let (task, _) = running(server, receiver, 1).await;
-        let body = r#"{"progress": 7}"#;
+        let body = &*json!({"task": task["uuid"], "progress": 7}).to_string();
         post(server, &path_of(&task), &signed(OTHER_SECRET, "report_1", now(), body), body).await.expect(204);
         let both = [signed(OTHER_SECRET, "report_2", now(), body), signed(SECRET, "report_2", now(), body)];
         let mut headers = both[0].clone();
@@ -225,10 +250,13 @@ async fn running(server: &TestServer, receiver: &Receiver, count: usize) -> (Val
     (task, nodes)
 }
 
+/// Sends a report, with its task.
 async fn report(server: &TestServer, task: &Value, report: &Value) -> Answer {
     static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let id = format!("report_{}", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    let body = report.to_string();
+    let mut body = report.clone();
+    body["task"] = task["uuid"].clone();
+    let body = body.to_string();
     post(server, &path_of(task), &signed(SECRET, &id, now(), &body), &body).await
 }
 
