@@ -1,8 +1,9 @@
 //! The orchestrator `amqp`: hands work to Astute over RabbitMQ, and hears from it how the work goes.
 //!
 //! What goes out: `messages` divides a task among messages and keeps which nodes are in which, `envelope` writes one, and
-//! `broker` publishes it. What comes in: `listen` takes it, `reply` reads it, `told` tells what it means. Nothing is
-//! published before it is written down, and nothing is acknowledged before what it brought is committed.
+//! `broker` publishes it. What comes in: `listen` takes it, `reply` reads it, `told` tells what it means. What
+//! is given up goes through `stop`, or through `abandon` where nobody waits for it. Nothing is published before it is written
+//! down, and nothing is acknowledged before what it brought is committed.
 
 mod abandon;
 mod broker;
