@@ -36,7 +36,8 @@ async fn hand_over(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatc
     if dispatch.work == Work::Stop {
         unsent = stop::what_is_left(broker, cx, dispatch, unsent).await?;
     }
-    for message in unsent.into_iter().filter(|message| message.state == State::Written) {
+    let is_unsent = |message: &Model| matches!(message.state, State::Written | State::Sending);
+    for message in unsent.into_iter().filter(is_unsent) {
         send(broker, cx, dispatch, &message).await?;
         let sent = [message.uuid].into();
         persist(|| messages::mark(cx, &sent, State::Sent)).await?;
@@ -57,7 +58,15 @@ async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, me
     let mut outage = Outage::default();
     loop {
         let properties = broker::properties(message.uuid, compression);
-        match broker.publish(settings, &to, &body, properties).await {
+        let published = async {
+            broker.link(settings).await?;
+            // A stop has to tell what may be with the broker from what cannot be.
+            let sending = [message.uuid].into();
+            let marked = persist(|| messages::mark(cx, &sending, State::Sending)).await;
+            marked.map_err(|error| Trouble::Away(error.to_string()))?;
+            broker.publish(settings, &to, &body, properties).await
+        };
+        match published.await {
             Ok(()) => break,
             Err(Trouble::Unroutable) if dispatch.work == Work::Stop => {
                 let nobody = format!("no Astute listens at the exchange `{}`; start it, and stop again", to.exchange);

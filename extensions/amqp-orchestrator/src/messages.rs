@@ -56,6 +56,9 @@ impl Nodes {
 pub(crate) enum State {
     #[sea_orm(string_value = "written")]
     Written,
+    /// It is on its way to the broker, which may have it already.
+    #[sea_orm(string_value = "sending")]
+    Sending,
     /// The broker has it for good.
     #[sea_orm(string_value = "sent")]
     Sent,
@@ -72,9 +75,10 @@ impl State {
     fn after(self) -> &'static [Self] {
         match self {
             Self::Written => &[],
-            Self::Sent => &[Self::Written],
-            Self::Withdrawn => &[Self::Written, Self::Sent],
-            Self::Ended => &[Self::Written, Self::Sent, Self::Withdrawn],
+            Self::Sending => &[Self::Written],
+            Self::Sent => &[Self::Written, Self::Sending],
+            Self::Withdrawn => &[Self::Written, Self::Sending, Self::Sent],
+            Self::Ended => &[Self::Written, Self::Sending, Self::Sent, Self::Withdrawn],
         }
     }
 }
@@ -212,11 +216,11 @@ pub(crate) async fn that_stop(db: &Db, uuids: &BTreeSet<Uuid>) -> Result<Vec<Mod
     Ok(Entity::find().filter(Column::Stops.is_in(uuids.iter().copied())).all(db).await?)
 }
 
-/// Those of these messages that were taken back.
-pub(crate) async fn withdrawn(db: &Db, uuids: &BTreeSet<Uuid>) -> Result<BTreeSet<Uuid>> {
+/// Those of these messages that are in this state.
+pub(crate) async fn in_state(db: &Db, uuids: &BTreeSet<Uuid>, state: State) -> Result<BTreeSet<Uuid>> {
     let of_these = Entity::find().filter(Column::Uuid.is_in(uuids.iter().copied()));
-    let withdrawn = of_these.filter(Column::State.eq(State::Withdrawn)).all(db).await?;
-    Ok(withdrawn.into_iter().map(|message| message.uuid).collect())
+    let found = of_these.filter(Column::State.eq(state)).all(db).await?;
+    Ok(found.into_iter().map(|message| message.uuid).collect())
 }
 
 /// Whether a message of any task is known.

@@ -26,7 +26,11 @@ pub(crate) async fn what_is_left(
     stops: Vec<Model>,
 ) -> Result<Vec<Model>> {
     let stopped: BTreeSet<Uuid> = stops.iter().filter_map(|stop| stop.stops).collect();
-    let withdrawn = withdraw(broker, cx, dispatch, &stopped).await?;
+    let mut withdrawn = withdraw(broker, cx, dispatch, &stopped).await?;
+    // What was never on its way to the broker is not sent any more.
+    let unsent = persist(|| messages::in_state(cx.db(), &stopped, State::Written)).await?;
+    persist(|| messages::mark(cx, &unsent, State::Withdrawn)).await?;
+    withdrawn.extend(unsent);
     // After the messages are written down: what ends from here on is seen by who hears of it.
     let at_work = persist(|| at_work(cx, dispatch.cluster.id)).await?;
     let (mut done, mut left) = (Report::new(), Vec::new());
@@ -72,7 +76,7 @@ async fn withdraw(
         }
     }
     outage.end(cx, dispatch).await;
-    persist(|| messages::withdrawn(cx.db(), wanted)).await
+    persist(|| messages::in_state(cx.db(), wanted, State::Withdrawn)).await
 }
 
 /// Takes those of these messages back that nobody has taken from the queue yet; these.

@@ -21,6 +21,23 @@ fn work_waits_for_a_broker_that_is_away_at_the_start() {
 }
 
 #[test]
+fn work_that_is_stopped_while_the_broker_is_away_is_never_sent() {
+    with_own_broker(1, async |bench, broker| {
+        let task = bench.begin("provision").await;
+        wait_for("a line in the log".to_owned(), async || !bench.log(&task).await.is_empty()).await;
+        let stop = bench.begin("stop").await;
+        wait_for("a line in the log".to_owned(), async || !bench.log(&stop).await.is_empty()).await;
+        tokio::task::block_in_place(|| broker.start_again()).expect("it starts");
+        assert_eq!(bench.server.ended(&stop).await["status"], "ready");
+        assert_eq!(bench.server.ended(&task).await["message"], "stopped");
+        assert_eq!(bench.each("status").await, ["discover"]);
+        bench.work("provision", "ready").await;
+        assert_eq!(bench.worker.received(1).await.len(), 1, "what was stopped is not sent");
+        tokio::task::block_in_place(|| broker.stop()).expect("it stops");
+    });
+}
+
+#[test]
 fn a_deployment_goes_on_after_the_broker_was_restarted_in_its_middle() {
     with_own_broker(3, async |bench, broker| {
         tokio::task::block_in_place(|| broker.start_again()).expect("it starts");
