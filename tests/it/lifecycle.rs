@@ -2,9 +2,8 @@
 
 use crate::{
     common::{assign, contains, each, list, mac},
-    puppet::{PUPPET, asked, says},
+    puppet::{ask, asked, cluster_of, says},
 };
-use axum::http::Method;
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -13,24 +12,6 @@ use proptest::{
 use rivetgun::testkit::{TestServer, on_both_databases};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// A cluster that the puppet works on, with nodes that have the role `a` to come.
-async fn cluster_of(server: &TestServer, name: &str, count: usize) -> (Value, Vec<Value>) {
-    let cluster =
-        server.post("/clusters", json!({"name": name, "orchestrator": PUPPET})).await.expect(201)["id"].clone();
-    let known = server.get("/nodes/allocation/stats").await.expect(200)["total"].as_u64().expect("a number");
-    let mut nodes = Vec::new();
-    for number in 0..count {
-        let number = usize::try_from(known).expect("few nodes") + 1 + number;
-        nodes.push(server.discover(&mac(number)).await["id"].clone());
-    }
-    assign(server, &cluster, &nodes, &["a"]).await;
-    (cluster, nodes)
-}
-
-async fn ask(server: &TestServer, cluster: &Value, work: &str) -> Value {
-    server.request(Method::PUT, &format!("/clusters/{cluster}/{work}"), None).await.expect(202)
-}
 
 async fn cluster_status(server: &TestServer, cluster: &Value) -> Value {
     server.get(&format!("/clusters/{cluster}")).await.expect(200)["status"].clone()

@@ -1,5 +1,7 @@
 //! An orchestrator that does what the test tells it, and writes down what it is asked to do.
 
+use crate::common::{assign, mac};
+use axum::http::Method;
 use rivetgun::{
     prelude::{
         sea_orm::{ConnectionTrait, DbErr, Statement},
@@ -8,8 +10,8 @@ use rivetgun::{
     testkit::TestServer,
 };
 
-/// The settings of a cluster that it works on.
-pub(crate) const PUPPET: &str = "puppet";
+/// What clusters call it.
+const PUPPET: &str = "puppet";
 
 #[derive(Debug, Default)]
 struct Puppeteer;
@@ -101,6 +103,25 @@ async fn report(cx: ExtensionContext, Path(task): Path<Uuid>, Json(said): Json<O
         }
     }
     Ok(format!("{:?}", cx.report(task, report).await?))
+}
+
+/// A cluster that the puppet works on, with nodes that have the role `a` to come.
+pub(crate) async fn cluster_of(server: &TestServer, name: &str, count: usize) -> (Value, Vec<Value>) {
+    let cluster =
+        server.post("/clusters", json!({"name": name, "orchestrator": PUPPET})).await.expect(201)["id"].clone();
+    let known = server.get("/nodes/allocation/stats").await.expect(200)["total"].as_u64().expect("a number");
+    let mut nodes = Vec::new();
+    for number in 0..count {
+        let number = usize::try_from(known).expect("few nodes") + 1 + number;
+        nodes.push(server.discover(&mac(number)).await["id"].clone());
+    }
+    assign(server, &cluster, &nodes, &["a"]).await;
+    (cluster, nodes)
+}
+
+/// Asks for work on a cluster; the task.
+pub(crate) async fn ask(server: &TestServer, cluster: &Value, work: &str) -> Value {
+    server.request(Method::PUT, &format!("/clusters/{cluster}/{work}"), None).await.expect(202)
 }
 
 /// Lets the puppet report; what became of it.

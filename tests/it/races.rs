@@ -2,26 +2,11 @@
 
 use crate::{
     common::{assign, commands, list, mac, node_named},
-    puppet::{PUPPET, asked, says},
+    puppet::{ask, asked, cluster_of, says},
 };
 use axum::http::Method;
 use rivetgun::testkit::{TestServer, on_both_databases};
 use serde_json::{Value, json};
-
-async fn cluster_of(server: &TestServer, name: &str, first: usize, count: usize) -> (Value, Vec<Value>) {
-    let cluster =
-        server.post("/clusters", json!({"name": name, "orchestrator": PUPPET})).await.expect(201)["id"].clone();
-    let mut nodes = Vec::new();
-    for number in first..first + count {
-        nodes.push(server.discover(&mac(number)).await["id"].clone());
-    }
-    assign(server, &cluster, &nodes, &["a"]).await;
-    (cluster, nodes)
-}
-
-async fn ask(server: &TestServer, cluster: &Value, work: &str) -> Value {
-    server.request(Method::PUT, &format!("/clusters/{cluster}/{work}"), None).await.expect(202)
-}
 
 async fn get(server: &TestServer, kind: &str, id: &Value) -> Value {
     server.get(&format!("/{kind}/{id}")).await.expect(200)
@@ -30,7 +15,7 @@ async fn get(server: &TestServer, kind: &str, id: &Value) -> Value {
 #[test]
 fn a_late_report_of_a_task_does_not_end_the_work_of_another_cluster_on_the_node() {
     on_both_databases("", async |server| {
-        let (first, nodes) = cluster_of(&server, "one", 1, 2).await;
+        let (first, nodes) = cluster_of(&server, "one", 2).await;
         let old = ask(&server, &first, "provision").await;
         asked(&server, 1).await;
         let stop = ask(&server, &first, "stop").await;
@@ -39,7 +24,7 @@ fn a_late_report_of_a_task_does_not_end_the_work_of_another_cluster_on_the_node(
         says(&server, &stop, json!({nodes[0].to_string(): "erased"})).await;
         assert_eq!(get(&server, "nodes", &nodes[0]).await["status"], "discover");
         server.post(&format!("/clusters/{first}/unassignment"), json!([{"id": nodes[0]}])).await.expect(200);
-        let (second, _) = cluster_of(&server, "two", 10, 0).await;
+        let (second, _) = cluster_of(&server, "two", 0).await;
         assign(&server, &second, &nodes[..1], &["a"]).await;
         let new = ask(&server, &second, "provision").await;
         asked(&server, 3).await;
@@ -51,7 +36,7 @@ fn a_late_report_of_a_task_does_not_end_the_work_of_another_cluster_on_the_node(
 #[test]
 fn roles_that_were_never_sent_stay_pending() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, nodes) = cluster_of(&server, "c", 1).await;
         ask(&server, &cluster, "changes").await;
         let provision = asked(&server, 1).await;
         // While the node is provisioned, a person decides otherwise.
@@ -71,7 +56,7 @@ fn roles_that_were_never_sent_stay_pending() {
 #[test]
 fn what_changed_after_the_data_were_made_is_still_a_change() {
     on_both_databases("", async |server| {
-        let (cluster, _) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, _) = cluster_of(&server, "c", 1).await;
         ask(&server, &cluster, "changes").await;
         let provision = asked(&server, 1).await;
         server.patch(&format!("/clusters/{cluster}/attributes"), json!({"debug": true})).await.expect(200);
@@ -87,7 +72,7 @@ fn what_changed_after_the_data_were_made_is_still_a_change() {
 fn who_may_refuse_the_deletion_of_a_node_is_asked_before_changes_remove_it() {
     for hook in ["on_node_delete", "on_remove_node_from_cluster"] {
         on_both_databases("", async |server| {
-            let (cluster, _) = cluster_of(&server, "c", 1, 0).await;
+            let (cluster, _) = cluster_of(&server, "c", 0).await;
             let node = node_named(&server, 1, &format!("{hook}: veto")).await;
             assign(&server, &cluster, std::slice::from_ref(&node), &["a"]).await;
             for (number, work) in ["provision", "deploy"].into_iter().enumerate() {
@@ -105,7 +90,7 @@ fn who_may_refuse_the_deletion_of_a_node_is_asked_before_changes_remove_it() {
 #[test]
 fn a_node_that_was_to_be_removed_leaves_when_nothing_is_left_of_it() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, nodes) = cluster_of(&server, "c", 1).await;
         ask(&server, &cluster, "provision").await;
         asked(&server, 1).await;
         server.post(&format!("/clusters/{cluster}/unassignment"), json!([{"id": nodes[0]}])).await.expect(200);
@@ -123,7 +108,7 @@ fn a_node_that_was_to_be_removed_leaves_when_nothing_is_left_of_it() {
 #[test]
 fn no_cluster_stays_in_deployment_when_nothing_runs() {
     on_both_databases("", async |server| {
-        let (cluster, _) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, _) = cluster_of(&server, "c", 1).await;
         let whole = ask(&server, &cluster, "changes").await;
         let provision = asked(&server, 1).await;
         let stop = ask(&server, &cluster, "stop").await;
@@ -143,7 +128,7 @@ fn no_cluster_stays_in_deployment_when_nothing_runs() {
 #[test]
 fn a_whole_is_not_deleted_under_a_part_that_runs() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, nodes) = cluster_of(&server, "c", 1).await;
         let whole = ask(&server, &cluster, "changes").await;
         let provision = asked(&server, 1).await;
         let later = list(&whole["subtasks"])[1].clone();
@@ -185,7 +170,7 @@ fn the_whole_of_removals_in_two_clusters_ends_when_both_are_stopped() {
             let mut ids = Vec::new();
             let mut clusters = Vec::new();
             for half in 0..2 {
-                let (cluster, nodes) = cluster_of(&server, &format!("c{round} {half}"), 1 + round * 2 + half, 1).await;
+                let (cluster, nodes) = cluster_of(&server, &format!("c{round} {half}"), 1).await;
                 let known = list(&server.get("/puppeteer/dispatches").await.expect(200)).len();
                 let task = ask(&server, &cluster, "provision").await;
                 asked(&server, known + 1).await;
@@ -218,7 +203,7 @@ fn the_whole_of_removals_in_two_clusters_ends_when_both_are_stopped() {
 fn of_two_stops_at_once_one_is_refused() {
     on_both_databases("", async |server| {
         for round in 0..15 {
-            let (cluster, _) = cluster_of(&server, &format!("c{round}"), 1 + round, 1).await;
+            let (cluster, _) = cluster_of(&server, &format!("c{round}"), 1).await;
             let known = list(&server.get("/puppeteer/dispatches").await.expect(200)).len();
             ask(&server, &cluster, "provision").await;
             asked(&server, known + 1).await;
@@ -235,7 +220,7 @@ fn of_two_stops_at_once_one_is_refused() {
 #[test]
 fn a_reason_with_a_nul_ends_its_task_like_any_other() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "c", 1, 1).await;
+        let (cluster, nodes) = cluster_of(&server, "c", 1).await;
         let task = ask(&server, &cluster, "provision").await;
         asked(&server, 1).await;
         let said = json!({nodes[0].to_string(): "it said (NUL) and died"});
@@ -248,7 +233,7 @@ fn a_reason_with_a_nul_ends_its_task_like_any_other() {
 #[test]
 fn a_task_whose_node_was_wiped_by_a_stop_has_not_ended_well() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "c", 1, 2).await;
+        let (cluster, nodes) = cluster_of(&server, "c", 2).await;
         let task = ask(&server, &cluster, "provision").await;
         asked(&server, 1).await;
         let stop = ask(&server, &cluster, "stop").await;
@@ -263,7 +248,7 @@ fn a_task_whose_node_was_wiped_by_a_stop_has_not_ended_well() {
 #[test]
 fn what_nobody_has_taken_on_is_not_offered_any_more_once_it_is_stopped() {
     on_both_databases("", async |server| {
-        let (cluster, nodes) = cluster_of(&server, "absent", 1, 1).await;
+        let (cluster, nodes) = cluster_of(&server, "absent", 1).await;
         let provision = ask(&server, &cluster, "provision").await;
         server.wait_for(&format!("/tasks/{}", provision["id"]), |task| task["status"] == "running").await;
         let stop = ask(&server, &cluster, "stop").await;

@@ -32,7 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::with_pace(&url, &Names::default(), pace);
     fail.iter().for_each(|uid| worker.fail(uid, "told to fail"));
     lose.iter().for_each(|uid| worker.lose(uid));
-    writeln!(io::stdout(), "waiting for work from {url}; end it with ctrl-c")?;
+    // The URL holds a password.
+    let broker = url.rsplit_once('@').map_or(url.as_str(), |(_, broker)| broker);
+    writeln!(io::stdout(), "waiting for work from {broker}, or for that broker; end it with ctrl-c")?;
     let mut told = 0;
     while let Some(received) = worker.more_than(told).await {
         for sent in &received[told..] {

@@ -14,7 +14,8 @@ struct Arguments {
     /// The secret of `[extensions.webhook_orchestrator]`: `whsec_` and base64.
     #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true)]
     secret: String,
-    /// Where the server is, by plain HTTP; a request that says where to report to needs no such argument.
+    /// Where the server is, by plain HTTP. Without it, nothing is reported unless the server's `report_url` is set: then its
+    /// requests say where to report to.
     #[arg(long)]
     server: Option<String>,
     /// How many seconds the work takes.
@@ -34,6 +35,9 @@ async fn main() -> io::Result<()> {
         receiver.reports_to(server);
     }
     println!("listening on {}", receiver.url());
+    if arguments.server.is_none() {
+        println!("without --server nothing is reported, unless `report_url` is set there");
+    }
     let (mut received, mut reported) = (0, 0);
     loop {
         tokio::select! {

@@ -33,7 +33,8 @@ fn the_life_of_a_cluster_is_logged() {
         server.put(&format!("{path}/extensions"), json!(["additional_logger"])).await.expect(200);
         let task = server.put(&format!("{path}/provision"), Value::Null).await.expect(202);
         assert_eq!(server.ended(&task).await["status"], "ready");
-        server.delete(&path).await.expect(202);
+        let task = server.delete(&path).await.expect(202);
+        assert_eq!(server.ended(&task).await["status"], "ready");
         let log = format!("/additional_logger/clusters/{}/", cluster["id"]);
         assert_eq!(events(&server, &log).await, ["about to be worked on, 1 nodes", "deleted"]);
     });

@@ -68,6 +68,13 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl Trouble {
+    /// Whether the broker is there and does not let us in.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Away(why) if why.contains("ACCESS-REFUSED"))
+    }
+}
+
 impl From<lapin::Error> for Trouble {
     fn from(error: lapin::Error) -> Self {
         Self::Away(error.to_string())

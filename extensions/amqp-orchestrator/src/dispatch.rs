@@ -90,7 +90,9 @@ impl Outage {
     /// Waits for the next attempt.
     pub(crate) async fn wait(&mut self, cx: &OrchestratorContext, dispatch: &Dispatch, trouble: &Trouble) {
         if self.0.is_none() {
-            log(cx, dispatch, format!("the broker is away ({trouble}); the task waits for it")).await;
+            // Waiting does not help there; a person has to.
+            let refused = if trouble.is_refused() { "; does `url` say the right user and password?" } else { "" };
+            log(cx, dispatch, format!("the broker is away ({trouble}); the task waits for it{refused}")).await;
         }
         self.0.get_or_insert_with(Patience::new).wait().await;
     }
