@@ -148,24 +148,21 @@ async fn begin(server: &Arc<Server>, task: &Task) -> Outcome<Option<Task>> {
     }
     let Some(work) = task.name.work() else { return Ok(None) };
     if let Some(cluster) = task.cluster {
-        clusters::find_locked(&tx, cluster).await?;
-        let unfinished = store::tasks::unfinished_in(&*tx, cluster).await?;
+        let cluster = clusters::find_locked(&tx, cluster).await?;
+        let unfinished = store::tasks::unfinished_in(&*tx, cluster.id).await?;
         if work != Work::Stop && unfinished.iter().any(|other| other.name == TaskKind::StopDeployment) {
             // Nothing begins on what is being stopped.
             return Ok(None);
         }
-    }
-    if let Some(whole) = locked.pop().filter(|whole| whole.status == TaskStatus::Pending) {
-        save(&tx, &whole, TaskStatus::Running).await?;
-    }
-    if let Some(cluster) = task.cluster {
-        let cluster = clusters::find_locked(&tx, cluster).await?;
         let status = match (task.name, work) {
             (TaskKind::ClusterDeletion, _) => ClusterStatus::Remove,
             (_, Work::Stop) => cluster.status,
             _ => ClusterStatus::Deployment,
         };
         clusters::save_status(&mut tx, &cluster, status).await?;
+    }
+    if let Some(whole) = locked.pop().filter(|whole| whole.status == TaskStatus::Pending) {
+        save(&tx, &whole, TaskStatus::Running).await?;
     }
     if work != Work::Stop {
         begin_nodes(&mut tx, &task, work).await?;
