@@ -39,6 +39,7 @@ mod error;
 mod extension;
 mod http;
 mod model;
+mod principal;
 mod registry;
 mod server;
 mod settings;

@@ -15,6 +15,7 @@ mod m20261121_000006_create_migration_tables;
 mod m20261121_000007_create_node_groups;
 mod m20261121_000008_create_sent_documents;
 mod m20261121_000009_orchestrate_tasks;
+mod m20261121_000010_create_events;
 mod park;
 
 pub use park::park;
@@ -37,6 +38,9 @@ pub const CHECKSUM_TABLE: &str = "migration_checksums";
 pub const TABLES: &[&str] = &[
     "clusters",
     HISTORY_TABLE,
+    "event_deliveries",
+    "event_subscriptions",
+    "events",
     BUFFER_TABLE,
     CHECKSUM_TABLE,
     "node_groups",
@@ -44,6 +48,7 @@ pub const TABLES: &[&str] = &[
     "nodes",
     "notifications",
     "releases",
+    "replicas",
     "sent_documents",
     "task_log_lines",
     "task_nodes",
@@ -64,6 +69,7 @@ impl Core {
             Box::new(m20261121_000007_create_node_groups::Migration),
             Box::new(m20261121_000008_create_sent_documents::Migration),
             Box::new(m20261121_000009_orchestrate_tasks::Migration),
+            Box::new(m20261121_000010_create_events::Migration),
         ]
     }
 }

@@ -81,6 +81,7 @@ fn every_path_calls_the_hooks_of_the_golden_table() {
             walk_all(&mut walk).await;
             let Walk { table, walked, .. } = walk;
             insta::assert_snapshot!("every_path", table);
+            crate::events::the_log_tells_all(&server).await;
             for operation in Document::of(&server).await.operations() {
                 let Some(path) = operation.path.strip_prefix("/api/v1") else { continue };
                 let route = format!("{} {path}", operation.method.to_uppercase());

@@ -25,6 +25,7 @@ mod clusters;
 mod contract;
 mod demo;
 mod enabling;
+mod events;
 mod explain;
 mod fence;
 mod follow;

@@ -26,6 +26,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("data.defaults", "?merged=true", ""),
     ("data.explain", "?nodes={node}", ""),
     ("data.store", "", r#"{"common": {"a": 1}, "nodes": {"{node}": {"b": null}}}"#),
+    ("events.log", "?filter=nodes.create,update.*+clusters.*.*&after=1&limit=5", ""),
     ("extensions.disable", "?extension_names=bystander", ""),
     ("extensions.enable", "", r#"["probe"]"#),
     ("nodegroups.create", "", r#"{"cluster_id": {cluster}, "name": "rack"}"#),

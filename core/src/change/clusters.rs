@@ -5,11 +5,13 @@ use crate::{
     deploy::DataKind,
     error::{Mistake, Outcome, Refusal},
     extension::HookCall,
-    model::{Change, Cluster, ClusterStatus, Customisation, Node, NodeStatus, Object, Release, ReleaseState, Work},
+    model::{
+        Change, Cluster, ClusterStatus, Customisation, Node, NodeStatus, Object, Release, ReleaseState, Subject, Work,
+    },
     store::{self, NewCluster},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// A cluster to be made: the body of `POST /clusters`.
@@ -64,7 +66,7 @@ pub(crate) async fn create(tx: &mut ChangeTx, input: ClusterInput) -> Outcome<Cl
     let orchestrator = check_orchestrator(tx, input.orchestrator.unwrap_or_else(|| "local".to_owned()))?;
     let Release { id: release, extensions, .. } = release;
     let new = NewCluster { name, release, orchestrator, extensions, attributes: input.attributes, created_at: tx.now };
-    let cluster = store::clusters::insert(&**tx, new).await?;
+    let cluster = store::clusters::insert(tx, new).await?;
     tx.fire(HookCall::ClusterCreate(&cluster)).await?;
     groups::create_default(tx, &cluster).await?;
     tx.fire_for(&cluster.extensions, HookCall::ExtensionEnable(&cluster)).await?;
@@ -97,7 +99,7 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Cluster, after: &Cluster) -
         return Ok(());
     }
     before.status.check(after.status)?;
-    store::clusters::update(&**tx, after).await?;
+    store::clusters::update(tx, before, after).await?;
     tx.fire(HookCall::ClusterUpdate(after, &Change::between(before, after))).await
 }
 
@@ -167,7 +169,7 @@ pub(crate) async fn erase(tx: &mut ChangeTx, cluster: &Cluster, removed: usize) 
     nodes::erase(tx, used).await?;
     groups::delete_with(tx, cluster).await?;
     tx.fire(HookCall::ClusterDelete(cluster)).await?;
-    store::clusters::delete(&**tx, cluster.id).await?;
+    store::clusters::delete(tx, cluster).await?;
     Ok(format!("cluster '{}' is deleted, {free} of its nodes are free again, {deleted} are deleted", cluster.name))
 }
 
@@ -179,7 +181,7 @@ pub(crate) async fn set_attributes(tx: &mut ChangeTx, id: i64, attributes: Objec
     if !change.is_more_than(&[]) {
         return Ok(attributes);
     }
-    store::clusters::set_attributes(&**tx, id, attributes.clone()).await?;
+    store::clusters::set_attributes(tx, id, &old, attributes.clone()).await?;
     note_changes(tx, id, &["attributes"]).await?;
     let after = find(tx, id).await?;
     tx.fire(HookCall::ClusterPatchAttributes(&after, &change)).await?;
@@ -209,6 +211,11 @@ pub(crate) async fn customise(tx: &mut ChangeTx, id: i64, kind: DataKind, wanted
         .collect();
     if !mistakes.is_empty() {
         return Err(Refusal::mistakes(mistakes));
+    }
+    let replaced = customisation(&**tx, id, kind).await?;
+    if replaced != wanted {
+        let told = |customisation: &Customisation| json!({"kind": kind.as_str(), "customisation": customisation});
+        tx.journal.tell(Cluster::TYPE, "customise", id.to_string(), &told(&wanted), Some(&told(&replaced)));
     }
     store::clusters::set_replaced_info(&**tx, id, kind, wanted.common).await?;
     store::nodes::set_replaced_info(&**tx, &members, kind, None).await?;

@@ -70,7 +70,7 @@ async fn set(tx: &mut ChangeTx, before: Cluster, enabled: Vec<String>) -> Outcom
         return Ok(enabled);
     }
     let after = Cluster { extensions: enabled.clone(), ..before.clone() };
-    store::clusters::update(&**tx, &after).await?;
+    store::clusters::update(tx, &before, &after).await?;
     let only_in = |these: &[String], those: &[String]| -> Vec<String> {
         these.iter().filter(|name| !those.contains(name)).cloned().collect()
     };

@@ -43,7 +43,7 @@ pub(super) async fn create_default(tx: &mut ChangeTx, cluster: &Cluster) -> Outc
 
 async fn insert(tx: &mut ChangeTx, cluster: &Cluster, name: String, is_default: bool) -> Outcome<NodeGroup> {
     let new = NodeGroup { id: 0, cluster_id: cluster.id, name, is_default };
-    let group = store::groups::insert(&**tx, new).await?;
+    let group = store::groups::insert(tx, new).await?;
     tx.fire(HookCall::NodegroupCreate(&group)).await?;
     Ok(group)
 }
@@ -53,7 +53,7 @@ pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: GroupUpdate) -> O
     match update.name {
         Some(name) if name != group.name => {
             check_name(tx, &cluster, &name, Some(id)).await?;
-            Ok(store::groups::rename(&**tx, id, name).await?)
+            Ok(store::groups::rename(tx, &group, name).await?)
         }
         _ => Ok(group),
     }
@@ -76,13 +76,14 @@ pub(crate) async fn delete(tx: &mut ChangeTx, id: i64) -> Outcome<()> {
         nodes::save(tx, &before, &after).await?;
     }
     tx.fire(HookCall::NodegroupDelete(&group)).await?;
-    Ok(store::groups::delete(&**tx, id).await?)
+    Ok(store::groups::delete(tx, &group).await?)
 }
 
-/// Tells of the groups that go with their cluster; the database deletes them.
+/// Deletes the groups of a cluster with it.
 pub(super) async fn delete_with(tx: &mut ChangeTx, cluster: &Cluster) -> Outcome<()> {
     for group in store::groups::of_cluster(&**tx, cluster.id).await? {
         tx.fire(HookCall::NodegroupDelete(&group)).await?;
+        store::groups::delete(tx, &group).await?;
     }
     Ok(())
 }

@@ -53,7 +53,14 @@ impl Server {
     /// Begins a change.
     pub(crate) async fn change(self: &Arc<Self>, tolerance: Tolerance) -> Outcome<ChangeTx> {
         let transaction = self.store.write().await?;
-        Ok(ChangeTx { server: Arc::clone(self), transaction, now: self.clock.now(), tolerance, isolated: Vec::new() })
+        let now = self.clock.now();
+        Ok(ChangeTx {
+            server: Arc::clone(self),
+            transaction: transaction.at(now),
+            now,
+            tolerance,
+            isolated: Vec::new(),
+        })
     }
 }
 
@@ -167,7 +174,7 @@ impl ChangeTx {
             task: None,
             extension: Some(loaded.metadata.name.to_owned()),
         };
-        store::notifications::insert(&*self.transaction, notification).await?;
+        store::notifications::insert(&self.transaction, notification).await?;
         if !matches!(fault, Fault::Refused(_)) {
             self.isolated.push((Arc::clone(loaded), reason));
         }
@@ -176,9 +183,9 @@ impl ChangeTx {
 }
 
 impl Deref for ChangeTx {
-    type Target = sea_orm::DatabaseTransaction;
+    type Target = WriteTx;
 
-    fn deref(&self) -> &sea_orm::DatabaseTransaction {
+    fn deref(&self) -> &WriteTx {
         &self.transaction
     }
 }

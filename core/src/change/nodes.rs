@@ -90,7 +90,7 @@ pub(crate) async fn create_with(
         now: tx.now,
     };
     let domain = tx.domain();
-    let node = store::nodes::insert(&**tx, &domain, new).await?;
+    let node = store::nodes::insert(tx, &domain, new).await?;
     store::nodes::set_macs(&**tx, node.id, &macs).await?;
     let discovered = NewNotification {
         topic: Topic::Discover,
@@ -101,7 +101,7 @@ pub(crate) async fn create_with(
         task: None,
         extension: None,
     };
-    store::notifications::insert(&**tx, discovered).await?;
+    store::notifications::insert(tx, discovered).await?;
     tx.fire(HookCall::NodeCreate(&node)).await?;
     Ok(node)
 }
@@ -118,7 +118,7 @@ pub(crate) async fn heard_of(tx: &mut ChangeTx, discovery: Discovery) -> Outcome
     }
     if discovery.agent_checksum.is_some() && discovery.agent_checksum == store::nodes::agent_checksum(&**tx, id).await?
     {
-        store::nodes::touch(&**tx, id, tx.now).await?;
+        store::nodes::touch(tx, &before, tx.now).await?;
         return Ok(Heard::Cached(id));
     }
     let mut after = before.clone();
@@ -185,6 +185,7 @@ async fn update_locked(tx: &mut ChangeTx, before: Node, update: NodeUpdate) -> O
         after.hostname = hostname;
         refuse_taken_hostname(tx, &after).await?;
     }
+    after.fqdn = store::nodes::fqdn_of(&after.attributes, &after.hostname, &tx.domain());
     save(tx, &before, &after).await?;
     find(tx, id).await
 }
@@ -260,7 +261,7 @@ pub(crate) async fn erase(tx: &mut ChangeTx, nodes: Vec<Node>) -> Outcome<()> {
         }
         tx.fire(HookCall::NodeDelete(node)).await?;
     }
-    Ok(store::nodes::delete(&**tx, &ids).await?)
+    Ok(store::nodes::delete(tx, &nodes).await?)
 }
 
 /// A node lost what was on it: it goes back to where it was discovered, and what it was is what it is to become again.
@@ -293,7 +294,7 @@ pub(crate) async fn save(tx: &mut ChangeTx, before: &Node, after: &Node) -> Outc
         return Ok(());
     }
     before.status.check(after.status)?;
-    store::nodes::update(&**tx, after).await?;
+    store::nodes::update(tx, before, after).await?;
     if before.status == NodeStatus::Provisioning && after.status != NodeStatus::Provisioning {
         // Until now no agent could speak there.
         store::nodes::set_timestamp(&**tx, after.id, tx.now).await?;

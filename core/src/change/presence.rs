@@ -4,18 +4,17 @@ use super::ChangeTx;
 use crate::{
     error::Outcome,
     model::{Node, Topic},
-    store::{self, NewNotification, SilentNode},
+    store::{self, NewNotification},
 };
 use chrono::{DateTime, Utc};
 
 /// The nodes of which nothing was heard since then are offline from now on; how many there are. Those that others change
 /// just now are left to the next time.
 pub(crate) async fn fall_silent(tx: &mut ChangeTx, since: DateTime<Utc>) -> Outcome<usize> {
-    let silent = store::nodes::silent_since(&**tx, since).await?;
-    let ids: Vec<i64> = silent.iter().map(|node| node.id).collect();
-    store::nodes::set_offline(&**tx, &ids).await?;
+    let silent = store::nodes::silent_since(&**tx, &tx.domain(), since).await?;
+    store::nodes::set_offline(tx, &silent).await?;
     let told = silent.iter().map(|node| gone_away(tx, node)).collect();
-    store::notifications::insert_all(&**tx, told).await?;
+    store::notifications::insert_all(tx, told).await?;
     Ok(silent.len())
 }
 
@@ -23,24 +22,23 @@ pub(crate) async fn fall_silent(tx: &mut ChangeTx, since: DateTime<Utc>) -> Outc
 pub(crate) async fn tell_is_back(tx: &ChangeTx, node: &Node) -> Outcome<()> {
     let message = format!("Node '{}' is back online", node.name);
     let back = NewNotification { topic: Topic::Discover, message, ..about(tx, node.id, node.cluster) };
-    Ok(store::notifications::insert(&**tx, back).await?)
+    Ok(store::notifications::insert(tx, back).await?)
 }
 
 /// An orchestrator tells whether it reaches a node, which is locked and was said to be otherwise.
 pub(crate) async fn turn(tx: &ChangeTx, node: &mut Node, online: bool) -> Outcome<()> {
-    node.online = online;
     if online {
         // It counts as if the agent had reported; else the node would be silent again at the next look.
-        node.timestamp = tx.now;
-        store::nodes::touch(&**tx, node.id, tx.now).await?;
+        store::nodes::touch(tx, node, tx.now).await?;
+        (node.online, node.timestamp) = (true, tx.now);
         return tell_is_back(tx, node).await;
     }
-    store::nodes::set_offline(&**tx, &[node.id]).await?;
-    let node = SilentNode { id: node.id, name: node.name.clone(), cluster: node.cluster };
-    Ok(store::notifications::insert(&**tx, gone_away(tx, &node)).await?)
+    store::nodes::set_offline(tx, std::slice::from_ref(node)).await?;
+    node.online = false;
+    Ok(store::notifications::insert(tx, gone_away(tx, node)).await?)
 }
 
-fn gone_away(tx: &ChangeTx, node: &SilentNode) -> NewNotification {
+fn gone_away(tx: &ChangeTx, node: &Node) -> NewNotification {
     let message = format!("Node '{}' has gone away", node.name);
     NewNotification { message, ..about(tx, node.id, node.cluster) }
 }

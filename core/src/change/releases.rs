@@ -70,11 +70,12 @@ pub(crate) async fn create(tx: &mut ChangeTx, input: ReleaseInput) -> Outcome<Re
         extensions: input.extensions,
     };
     let release = checked(tx, release, &[]).await?;
-    Ok(store::releases::insert(&**tx, release).await?)
+    Ok(store::releases::insert(tx, release).await?)
 }
 
 pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: ReleaseUpdate) -> Outcome<Release> {
-    let release = find(tx, id).await?;
+    let before = find(tx, id).await?;
+    let release = before.clone();
     let enabled_already = release.extensions.clone();
     let release = Release {
         id,
@@ -87,7 +88,7 @@ pub(crate) async fn update(tx: &mut ChangeTx, id: i64, update: ReleaseUpdate) ->
         extensions: update.extensions.unwrap_or(release.extensions),
     };
     let release = checked(tx, release, &enabled_already).await?;
-    Ok(store::releases::update(&**tx, release).await?)
+    Ok(store::releases::update(tx, &before, release).await?)
 }
 
 pub(crate) async fn find(tx: &ChangeTx, id: i64) -> Outcome<Release> {

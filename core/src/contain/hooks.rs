@@ -3,10 +3,11 @@
 use super::{Call, Fault, contain};
 use crate::{
     extension::{Db, HookCall, HookContext, Kind, Scope},
+    principal,
     registry::Loaded,
-    store::is_statement_timeout,
+    store::{WriteTx, is_statement_timeout},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionTrait};
 use std::time::Duration;
 
 /// Why a hook's writes are not in the transaction.
@@ -26,14 +27,15 @@ pub(crate) enum HookFault {
 pub(crate) async fn call_hook(
     loaded: &Loaded,
     scope: Scope,
-    transaction: &DatabaseTransaction,
+    transaction: &WriteTx,
     hook: HookCall<'_>,
 ) -> Result<(), HookFault> {
     let db = Db::savepoint(transaction.begin().await.map_err(HookFault::Database)?, &scope);
     let limit = loaded.hook_timeout;
     limit_statements(&db, limit).await.map_err(HookFault::Database)?;
     let call = Call { extension: loaded.metadata.name, method: hook.method(), limit };
-    let cx = HookContext { scope, db: &db };
+    let journal = transaction.journal.part(principal::extension(loaded.metadata.name));
+    let cx = HookContext { scope, db: &db, journal: &journal };
     let outcome = contain(call, || loaded.extension().call(&cx, hook)).await;
     let outcome = outcome.map_err(|fault| if is_cut_off(&fault) { Fault::TimedOut(limit) } else { fault });
     let outcome = match outcome {
@@ -43,7 +45,11 @@ pub(crate) async fn call_hook(
         Err(fault) => Err(fault),
     };
     match outcome {
-        Ok(()) => db.keep().await.map_err(HookFault::Database),
+        Ok(()) => {
+            db.keep().await.map_err(HookFault::Database)?;
+            transaction.journal.take_in(journal);
+            Ok(())
+        }
         Err(fault) => {
             if let Err(leftover) = db.discard().await {
                 // The error of a statement that was cut off by the time limit can surface here, and only here.

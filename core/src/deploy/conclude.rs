@@ -144,7 +144,7 @@ pub(super) async fn end(
             task: Some(task.id),
             extension: task.extension.clone(),
         };
-        store::notifications::insert(&**tx, notification).await?;
+        store::notifications::insert(tx, notification).await?;
     }
     save(tx, &Task { progress: 100, message, result, time_end: Some(tx.now), ..task }, status).await
 }
@@ -172,7 +172,7 @@ async fn put_changes_back(tx: &mut ChangeTx, task: &Task) -> Outcome<()> {
 /// Writes a task, and moves it to a status that it may move to.
 pub(super) async fn save(tx: &ChangeTx, task: &Task, status: TaskStatus) -> Outcome<()> {
     task.status.check(status)?;
-    Ok(store::tasks::update(&**tx, &Task { status, ..task.clone() }).await?)
+    Ok(store::tasks::update(tx, &Task { status, ..task.clone() }).await?)
 }
 
 /// What there is to say of a task that ended well.

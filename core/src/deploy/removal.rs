@@ -37,14 +37,14 @@ pub(crate) async fn delete_nodes(server: &Arc<Server>, ids: &[i64]) -> Outcome<T
         let whole = match of_clusters.len() {
             1 => None,
             // The parts are of several clusters, and maybe of several orchestrators.
-            _ => Some(store::tasks::insert(&*tx, tx.new_task(TaskKind::Super, None), &[]).await?),
+            _ => Some(store::tasks::insert(&tx, tx.new_task(TaskKind::Super, None), &[]).await?),
         };
         let mut parts = Vec::new();
         for (cluster, nodes) in of_clusters {
             let cluster = clusters::find(&tx, cluster).await?;
             let parent = whole.as_ref().map(|whole| whole.id);
             let new = NewTask { parent, ..tx.new_task(TaskKind::NodeDeletion, Some(&cluster)) };
-            parts.push(store::tasks::insert(&*tx, new, &nodes).await?);
+            parts.push(store::tasks::insert(&tx, new, &nodes).await?);
         }
         let subtasks: Vec<i64> = parts.iter().map(|part| part.id).collect();
         match whole {
@@ -89,7 +89,7 @@ pub(crate) async fn delete_cluster(server: &Arc<Server>, id: i64, force: bool) -
     clusters::refuse_while_a_task_runs(&tx, &cluster).await?;
     let members = store::nodes::of_cluster(&*tx, &server.domain, id).await?;
     let parts: Vec<TaskNode> = members.iter().filter(|node| is_used(node)).map(TaskNode::of).collect();
-    let task = store::tasks::insert(&*tx, tx.new_task(TaskKind::ClusterDeletion, Some(&cluster)), &parts).await?;
+    let task = store::tasks::insert(&tx, tx.new_task(TaskKind::ClusterDeletion, Some(&cluster)), &parts).await?;
     tx.commit().await?;
     server.nudge();
     Ok(task)
@@ -97,9 +97,9 @@ pub(crate) async fn delete_cluster(server: &Arc<Server>, id: i64, force: bool) -
 
 /// Writes down a task that is ready already.
 async fn insert_ended(tx: &ChangeTx, kind: TaskKind, cluster: Option<&Cluster>, message: String) -> Outcome<Task> {
-    let task = store::tasks::insert(&**tx, tx.new_task(kind, cluster), &[]).await?;
+    let task = store::tasks::insert(tx, tx.new_task(kind, cluster), &[]).await?;
     let task = Task { status: TaskStatus::Ready, progress: 100, message, time_end: Some(tx.now), ..task };
-    store::tasks::update(&**tx, &task).await?;
+    store::tasks::update(tx, &task).await?;
     Ok(task)
 }
 

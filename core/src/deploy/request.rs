@@ -116,7 +116,7 @@ async fn insert(
 ) -> Outcome<Task> {
     let new = NewTask { parent, dry_run, ..tx.new_task(planned.kind, Some(cluster)) };
     let parts: Vec<TaskNode> = planned.nodes.iter().map(TaskNode::of).collect();
-    Ok(store::tasks::insert(&**tx, new, &parts).await?)
+    Ok(store::tasks::insert(tx, new, &parts).await?)
 }
 
 fn plan(cluster: &Cluster, members: Vec<Node>, wanted: &Wanted) -> Outcome<Vec<Planned>> {

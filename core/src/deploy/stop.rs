@@ -48,10 +48,10 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
         Some(running) => {
             let parts = store::tasks::nodes_of(&*tx, running.id).await?;
             let open: Vec<TaskNode> = parts.into_iter().filter(TaskNode::is_open).map(TaskNode::anew).collect();
-            store::tasks::insert(&*tx, new, &open).await?
+            store::tasks::insert(&tx, new, &open).await?
         }
         None => {
-            let task = store::tasks::insert(&*tx, new, &[]).await?;
+            let task = store::tasks::insert(&tx, new, &[]).await?;
             let message = format!("the work on cluster '{}' was stopped before anything was sent", before.name);
             for task in unfinished {
                 end_stopped(&mut tx, task).await?;

@@ -3,7 +3,7 @@
 use super::{Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope};
 use crate::{
     model::{Cluster, Node, Object, Topic},
-    store::{self, NewNotification, NodeFilter, Page, Store},
+    store::{self, Journal, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
 use std::{fmt, sync::Arc};
@@ -82,6 +82,7 @@ impl CallContext {
 pub struct HookContext<'a> {
     pub(crate) scope: Scope,
     pub(crate) db: &'a Db,
+    pub(crate) journal: &'a Journal,
 }
 
 impl HookContext<'_> {
@@ -107,7 +108,7 @@ impl HookContext<'_> {
             task: None,
             extension: Some(self.scope.own().metadata.name.to_owned()),
         };
-        Ok(store::notifications::insert(self.db.core(), notification).await?)
+        Ok(store::notifications::insert_with(self.db.core(), self.journal, notification).await?)
     }
 }
 

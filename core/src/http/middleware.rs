@@ -1,6 +1,7 @@
 //! What happens around every request: an id, a span, a line in the log, and errors as problem details.
 
 use super::error::Problem;
+use crate::principal;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -34,7 +35,7 @@ async fn around_request(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", request_id = %id);
     async {
         let start = Instant::now();
-        let response = write_problem(next.run(request).await, &id).await;
+        let response = write_problem(principal::acting("anonymous", next.run(request)).await, &id).await;
         let (status, micros) = (response.status().as_u16(), start.elapsed().as_micros());
         tracing::info!(%method, path, status, micros, "answered");
         with_id(response, &id)

@@ -3,6 +3,7 @@
 mod clusters;
 mod data;
 mod error;
+mod events;
 mod extensions;
 mod extract;
 mod groups;
@@ -53,6 +54,7 @@ fn resources(document: Document) -> OpenApiRouter<Arc<Server>> {
         data::routes(),
         work::routes(),
         notifications::routes(),
+        events::routes(),
         system::api_routes(),
         openapi::routes(document),
     ];

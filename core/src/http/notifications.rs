@@ -68,7 +68,7 @@ async fn mark(
     Json(NotificationUpdate { status }): Json<NotificationUpdate>,
 ) -> Answer<Json<Notification>> {
     let tx = server.change(Tolerance::Strict).await?;
-    let marked = store::notifications::set_status(&*tx, id, status).await?;
+    let marked = store::notifications::set_status(&tx, id, status).await?;
     let marked = marked.ok_or_else(|| Refusal::unknown("notification", id))?;
     tx.commit().await?;
     Ok(Json(marked))

@@ -169,7 +169,7 @@ async fn delete(State(server): App, Id(id): Id, Query(Force { force }): Query<Fo
     if let Some(part) = parts.iter().find(|part| !part.status.is_final()) {
         return Err(Refusal::Conflict(format!("its part {} is {}; try again", part.id, part.status)).into());
     }
-    store::tasks::delete(&*tx, id).await?;
+    store::tasks::delete(&tx, id).await?;
     tx.commit().await?;
     Ok(NoContent)
 }

@@ -2,6 +2,8 @@
 
 mod change;
 mod cluster;
+mod event;
+mod filter;
 mod group;
 mod lifecycle;
 mod mac;
@@ -16,6 +18,8 @@ mod work;
 
 pub use change::{Change, FieldChange};
 pub use cluster::{Cluster, ClusterStatus};
+pub use event::Event;
+pub use filter::{Filter, InvalidFilter};
 pub use group::NodeGroup;
 pub use mac::{InvalidMac, MacAddress};
 pub use node::{ErrorType, Node, NodeStatus};
@@ -24,6 +28,8 @@ pub use task::Topic;
 pub use work::Work;
 
 pub(crate) use cluster::Customisation;
+pub(crate) use event::{CORE_TYPES, NewEvent, Subject};
+pub(crate) use filter::{Alternative, Part, Word};
 pub(crate) use lifecycle::{ABORTED, Happening, Illegal, News, Place, TaskNode, aggregate, error_of, step};
 pub(crate) use merge::{Merged, merge};
 pub(crate) use node::{Discovery, NodeUpdate};

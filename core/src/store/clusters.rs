@@ -1,9 +1,9 @@
 //! Queries of clusters, their attributes, and what people stored in place of generated data.
 
-use super::{Listed, Page, entity::cluster, object, stored, texts};
+use super::{Listed, Page, WriteTx, entity::cluster, object, stored, texts};
 use crate::{
     deploy::DataKind,
-    model::{Cluster, ClusterStatus, Object},
+    model::{Cluster, ClusterStatus, Object, Subject},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -73,7 +73,7 @@ pub(crate) async fn enabled_extensions(connection: &impl ConnectionTrait) -> Res
     Ok(rows.into_iter().map(|(id, names)| (id, texts(&names))).collect())
 }
 
-pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewCluster) -> Result<Cluster, DbErr> {
+pub(crate) async fn insert(tx: &WriteTx, new: NewCluster) -> Result<Cluster, DbErr> {
     let row = cluster::ActiveModel {
         id: NotSet,
         name: Set(new.name),
@@ -88,11 +88,14 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewCluster) -
         replaced_provisioning_info: Set(Value::Object(Object::new())),
         created_at: Set(new.created_at),
     };
-    from_row(row.insert(connection).await?)
+    let cluster = from_row(row.insert(tx).await?)?;
+    tx.journal.created(&cluster);
+    Ok(cluster)
 }
 
 /// Writes what may change of a cluster itself; attributes and customisation have functions of their own.
-pub(crate) async fn update(connection: &impl ConnectionTrait, cluster: &Cluster) -> Result<(), DbErr> {
+pub(crate) async fn update(tx: &WriteTx, before: &Cluster, cluster: &Cluster) -> Result<(), DbErr> {
+    tx.journal.updated(before, cluster);
     let row = cluster::ActiveModel {
         id: Unchanged(cluster.id),
         name: Set(cluster.name.clone()),
@@ -104,23 +107,21 @@ pub(crate) async fn update(connection: &impl ConnectionTrait, cluster: &Cluster)
         changes: Set(cluster.changes.clone().into()),
         ..Default::default()
     };
-    row.update(connection).await.map(drop)
+    row.update(tx).await.map(drop)
 }
 
-pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
-    cluster::Entity::delete_by_id(id).exec(connection).await.map(drop)
+pub(crate) async fn delete(tx: &WriteTx, cluster: &Cluster) -> Result<(), DbErr> {
+    tx.journal.deleted(cluster);
+    cluster::Entity::delete_by_id(cluster.id).exec(tx).await.map(drop)
 }
 
 pub(crate) async fn attributes(connection: &impl ConnectionTrait, id: i64) -> Result<Object, DbErr> {
     json_column(connection, id, cluster::Column::Attributes).await
 }
 
-pub(crate) async fn set_attributes(
-    connection: &impl ConnectionTrait,
-    id: i64,
-    attributes: Object,
-) -> Result<(), DbErr> {
-    set_json_column(connection, id, cluster::Column::Attributes, attributes).await
+pub(crate) async fn set_attributes(tx: &WriteTx, id: i64, before: &Object, attributes: Object) -> Result<(), DbErr> {
+    tx.journal.tell(Cluster::TYPE, "attributes", id.to_string(), &attributes, Some(before));
+    set_json_column(tx, id, cluster::Column::Attributes, attributes).await
 }
 
 /// What a person laid over the common part of the data of one kind.

@@ -1,6 +1,6 @@
 //! Queries of node groups.
 
-use super::{Listed, Page, entity::node_group};
+use super::{Listed, Page, WriteTx, entity::node_group};
 use crate::model::NodeGroup;
 use sea_orm::{
     ActiveModelTrait,
@@ -42,7 +42,7 @@ pub(crate) async fn of_cluster(connection: &impl ConnectionTrait, cluster: i64) 
 }
 
 /// Inserts a group; its `id` is ignored.
-pub(crate) async fn insert(connection: &impl ConnectionTrait, group: NodeGroup) -> Result<NodeGroup, DbErr> {
+pub(crate) async fn insert(tx: &WriteTx, group: NodeGroup) -> Result<NodeGroup, DbErr> {
     let NodeGroup { cluster_id, name, is_default, .. } = group;
     let row = node_group::ActiveModel {
         id: NotSet,
@@ -50,16 +50,21 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, group: NodeGroup) 
         name: Set(name),
         is_default: Set(is_default),
     };
-    row.insert(connection).await.map(from_row)
+    let group = row.insert(tx).await.map(from_row)?;
+    tx.journal.created(&group);
+    Ok(group)
 }
 
-pub(crate) async fn rename(connection: &impl ConnectionTrait, id: i64, name: String) -> Result<NodeGroup, DbErr> {
-    let row = node_group::ActiveModel { id: Unchanged(id), name: Set(name), ..Default::default() };
-    row.update(connection).await.map(from_row)
+pub(crate) async fn rename(tx: &WriteTx, before: &NodeGroup, name: String) -> Result<NodeGroup, DbErr> {
+    let row = node_group::ActiveModel { id: Unchanged(before.id), name: Set(name), ..Default::default() };
+    let group = row.update(tx).await.map(from_row)?;
+    tx.journal.updated(before, &group);
+    Ok(group)
 }
 
-pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
-    node_group::Entity::delete_by_id(id).exec(connection).await.map(drop)
+pub(crate) async fn delete(tx: &WriteTx, group: &NodeGroup) -> Result<(), DbErr> {
+    tx.journal.deleted(group);
+    node_group::Entity::delete_by_id(group.id).exec(tx).await.map(drop)
 }
 
 fn from_row(row: node_group::Model) -> NodeGroup {

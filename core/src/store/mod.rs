@@ -3,6 +3,7 @@
 //! There is one way to begin a write, [`Store::write`]. On SQLite it is `BEGIN IMMEDIATE` behind a queue in the process:
 //! a transaction that begins as a reader and then writes fails as soon as two of them meet, however long they may wait.
 
+mod bell;
 mod buffer;
 pub(crate) mod clusters;
 #[expect(
@@ -10,9 +11,11 @@ pub(crate) mod clusters;
     reason = "what `#[sea_orm::model]` generates can begin transactions; nobody calls it"
 )]
 mod entity;
+pub(crate) mod events;
 mod fault;
 mod fence;
 pub(crate) mod groups;
+mod journal;
 pub(crate) mod logs;
 mod migrate;
 #[cfg(all(test, feature = "testkit"))]
@@ -25,28 +28,34 @@ pub(crate) mod releases;
 pub(crate) mod sent;
 pub(crate) mod tasks;
 
+pub(crate) use bell::Bell;
 pub(crate) use buffer::buffered;
 pub use buffer::take_buffered;
 pub(crate) use clusters::{ClusterFilter, NewCluster};
 pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
 pub(crate) use groups::GroupFilter;
+pub(crate) use journal::Journal;
 pub(crate) use logs::LogLine;
 pub(crate) use migrate::{
     CORE, Direction, Ledger, MigrationError, MigrationState, Migrator, Mode, Purged, Work, record, tables,
 };
-pub(crate) use nodes::{NewNode, NodeFilter, SilentNode};
+pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
 pub(crate) use tasks::{NewTask, TaskFilter};
 
+use crate::principal;
+use chrono::{DateTime, Utc};
 use fence::Gate;
 use rivetgun_migrations::BUFFER_TABLE as BUFFER;
 use sea_orm::sqlx::{Connection, sqlite::SqliteConnectOptions};
 use sea_orm::{
     AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
+use sea_orm_migration::async_trait;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -66,6 +75,8 @@ pub(crate) struct Store {
     is_aside: bool,
     /// SQLite has one writer at a time; writers of this process queue here, in order, instead of retrying blindly.
     writer: Option<Arc<Semaphore>>,
+    /// Tells that events were written.
+    pub(crate) bell: Bell,
 }
 
 /// Where a database is.
@@ -89,6 +100,9 @@ impl Url {
 #[derive(Debug)]
 pub(crate) struct WriteTx {
     transaction: DatabaseTransaction,
+    /// What it tells when it commits.
+    pub(crate) journal: Journal,
+    bell: Bell,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -105,7 +119,7 @@ impl Store {
         let url = Url(url.into());
         let connection = connect(&url, 8, &gate).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, url, gate, is_aside: false, writer })
+        Ok(Self { connection, url, gate, is_aside: false, writer, bell: Bell::default() })
     }
 
     /// The same database through a connection of its own, for code that may leave its session in any state: only a
@@ -119,7 +133,14 @@ impl Store {
         if connection.get_database_backend() == DbBackend::Postgres {
             connection.execute_unprepared("SET default_transaction_read_only = on").await?;
         }
-        Ok(Self { connection, url: self.url.clone(), gate, is_aside: true, writer: self.writer.clone() })
+        Ok(Self {
+            connection,
+            url: self.url.clone(),
+            gate,
+            is_aside: true,
+            writer: self.writer.clone(),
+            bell: self.bell.clone(),
+        })
     }
 
     /// Ends what [`Store::aside`] began.
@@ -164,7 +185,8 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(WriteTx { transaction, _turn: turn })
+        let journal = Journal::new(principal::current(), Utc::now());
+        Ok(WriteTx { transaction, journal, bell: self.bell.clone(), _turn: turn })
     }
 
     /// Closes every connection, which writes SQLite's journal back.
@@ -187,8 +209,9 @@ impl Store {
 }
 
 impl WriteTx {
-    pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        self.transaction.commit().await
+    /// The same transaction, whose events happen at this moment.
+    pub(crate) fn at(self, now: DateTime<Utc>) -> Self {
+        Self { journal: Journal::new(principal::current(), now), ..self }
     }
 
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
@@ -201,6 +224,29 @@ impl Deref for WriteTx {
 
     fn deref(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for WriteTx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.transaction.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.transaction.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.transaction.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.transaction.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.transaction.query_all_raw(statement).await
     }
 }
 

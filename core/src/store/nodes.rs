@@ -1,7 +1,7 @@
 //! Queries of nodes, of the addresses that they are known by, and of what people stored in place of their data.
 
 use super::{
-    Listed, Page,
+    Listed, Page, WriteTx,
     entity::{node, node_mac},
     object, stored, texts,
 };
@@ -43,14 +43,6 @@ pub(crate) struct NewNode {
     pub(crate) attributes: Object,
     pub(crate) agent_checksum: Option<String>,
     pub(crate) now: DateTime<Utc>,
-}
-
-/// A node of which nothing was heard for too long.
-#[derive(Debug, Clone)]
-pub(crate) struct SilentNode {
-    pub(crate) id: i64,
-    pub(crate) name: String,
-    pub(crate) cluster: Option<i64>,
 }
 
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
@@ -185,7 +177,7 @@ pub(crate) async fn known_by(
 }
 
 /// Inserts a node. Without a host name it gets `node-<id>`.
-pub(crate) async fn insert(connection: &impl ConnectionTrait, domain: &str, new: NewNode) -> Result<Node, DbErr> {
+pub(crate) async fn insert(tx: &WriteTx, domain: &str, new: NewNode) -> Result<Node, DbErr> {
     let empty_list = || Set(Value::Array(Vec::new()));
     let uuid = Uuid::now_v7();
     let row = node::ActiveModel {
@@ -217,14 +209,16 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, domain: &str, new:
         replaced_deployment_info: Set(None),
         replaced_provisioning_info: Set(None),
     };
-    let mut row = row.insert(connection).await?;
+    let mut row = row.insert(tx).await?;
     if new.hostname.is_none() {
         let hostname = format!("node-{}", row.id);
         let named = node::ActiveModel { id: Unchanged(row.id), hostname: Set(hostname.clone()), ..Default::default() };
-        named.update(connection).await?;
+        named.update(tx).await?;
         row.hostname = hostname;
     }
-    from_row(domain, row)
+    let node = from_row(domain, row)?;
+    tx.journal.created(&node);
+    Ok(node)
 }
 
 /// Replaces the addresses that a node is known by.
@@ -237,8 +231,13 @@ pub(crate) async fn set_macs(connection: &impl ConnectionTrait, id: i64, macs: &
     Ok(())
 }
 
-/// Writes all that may change of a node but its customisation and the checksum of its agent.
-pub(crate) async fn update(connection: &impl ConnectionTrait, node: &Node) -> Result<(), DbErr> {
+/// Writes all that may change of a node but its customisation and the checksum of its agent. How far the work on it is, and
+/// when it was heard of, is no event: reports and heartbeats would bury all others, and the tasks tell of the work.
+pub(crate) async fn update(tx: &WriteTx, before: &Node, node: &Node) -> Result<(), DbErr> {
+    let quietly = Node { progress: node.progress, timestamp: node.timestamp, ..before.clone() };
+    if quietly != *node {
+        tx.journal.updated(before, node);
+    }
     let row = node::ActiveModel {
         id: Unchanged(node.id),
         ip: Set(node.ip.clone()),
@@ -264,7 +263,7 @@ pub(crate) async fn update(connection: &impl ConnectionTrait, node: &Node) -> Re
         extensions: Set(node.extensions.clone().into()),
         ..Default::default()
     };
-    row.update(connection).await.map(drop)
+    row.update(tx).await.map(drop)
 }
 
 /// The checksum of the last report of a node's agent.
@@ -297,9 +296,13 @@ pub(crate) async fn hostname_is_taken(
 }
 
 /// Notes that the agent of a node was heard of, and nothing else.
-pub(crate) async fn touch(connection: &impl ConnectionTrait, id: i64, now: DateTime<Utc>) -> Result<(), DbErr> {
-    let row = node::ActiveModel { id: Unchanged(id), timestamp: Set(now), online: Set(true), ..Default::default() };
-    row.update(connection).await.map(drop)
+pub(crate) async fn touch(tx: &WriteTx, before: &Node, now: DateTime<Utc>) -> Result<(), DbErr> {
+    if !before.online {
+        tx.journal.updated(before, &Node { timestamp: now, online: true, ..before.clone() });
+    }
+    let id = Unchanged(before.id);
+    let row = node::ActiveModel { id, timestamp: Set(now), online: Set(true), ..Default::default() };
+    row.update(tx).await.map(drop)
 }
 
 /// Counts the silence of a node from now on, and notes nothing else.
@@ -313,27 +316,28 @@ pub(crate) async fn set_timestamp(connection: &impl ConnectionTrait, id: i64, no
 /// just now are left out.
 pub(crate) async fn silent_since(
     connection: &impl ConnectionTrait,
+    domain: &str,
     since: DateTime<Utc>,
-) -> Result<Vec<SilentNode>, DbErr> {
+) -> Result<Vec<Node>, DbErr> {
     let silent = node::Entity::find()
-        .select_only()
-        .columns([node::Column::Id, node::Column::Name, node::Column::ClusterId])
         .filter(node::Column::Online.eq(true))
         .filter(node::Column::Timestamp.lte(since))
         .filter(node::Column::Status.ne(NodeStatus::Provisioning.as_str()))
         .order_by_asc(node::Column::Id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let rows: Vec<(i64, String, Option<i64>)> = silent.into_tuple().all(connection).await?;
-    Ok(rows.into_iter().map(|(id, name, cluster)| SilentNode { id, name, cluster }).collect())
+    silent.all(connection).await?.into_iter().map(|row| from_row(domain, row)).collect()
 }
 
 /// Notes that nodes cannot be reached, and nothing else.
-pub(crate) async fn set_offline(connection: &impl ConnectionTrait, ids: &[i64]) -> Result<(), DbErr> {
-    for ids in ids.chunks(IDS_A_STATEMENT) {
+pub(crate) async fn set_offline(tx: &WriteTx, nodes: &[Node]) -> Result<(), DbErr> {
+    for nodes in nodes.chunks(IDS_A_STATEMENT) {
+        for node in nodes {
+            tx.journal.updated(node, &Node { online: false, ..node.clone() });
+        }
         node::Entity::update_many()
             .col_expr(node::Column::Online, Expr::value(false))
-            .filter(node::Column::Id.is_in(ids.iter().copied()))
-            .exec(connection)
+            .filter(node::Column::Id.is_in(nodes.iter().map(|node| node.id)))
+            .exec(tx)
             .await?;
     }
     Ok(())
@@ -349,9 +353,13 @@ pub(crate) async fn set_progress(connection: &impl ConnectionTrait, id: i64, pro
         .map(drop)
 }
 
-pub(crate) async fn delete(connection: &impl ConnectionTrait, ids: &[i64]) -> Result<(), DbErr> {
-    for ids in ids.chunks(IDS_A_STATEMENT) {
-        node::Entity::delete_many().filter(node::Column::Id.is_in(ids.iter().copied())).exec(connection).await?;
+pub(crate) async fn delete(tx: &WriteTx, nodes: &[Node]) -> Result<(), DbErr> {
+    for nodes in nodes.chunks(IDS_A_STATEMENT) {
+        for node in nodes {
+            tx.journal.deleted(node);
+        }
+        let these = node::Column::Id.is_in(nodes.iter().map(|node| node.id));
+        node::Entity::delete_many().filter(these).exec(tx).await?;
     }
     Ok(())
 }
@@ -405,19 +413,23 @@ pub(crate) fn fqdn(hostname: &str, domain: &str) -> String {
     if hostname.contains('.') || domain.is_empty() { hostname.to_owned() } else { format!("{hostname}.{domain}") }
 }
 
-fn from_row(domain: &str, row: node::Model) -> Result<Node, DbErr> {
-    // What is sent and what is shown agree: a name that people set is the name.
-    let fqdn = match row.attributes.get("fqdn").and_then(Value::as_str) {
+/// The name of a node with these attributes. What is sent and what is shown agree: a name that people set is the name.
+pub(crate) fn fqdn_of(attributes: &Object, hostname: &str, domain: &str) -> String {
+    match attributes.get("fqdn").and_then(Value::as_str) {
         Some(set) => set.to_owned(),
-        None => fqdn(&row.hostname, domain),
-    };
+        None => fqdn(hostname, domain),
+    }
+}
+
+fn from_row(domain: &str, row: node::Model) -> Result<Node, DbErr> {
+    let attributes = object(row.attributes);
     Ok(Node {
         id: row.id,
         uuid: row.uuid,
         mac: stored(row.mac.parse::<MacAddress>())?,
         ip: row.ip,
         name: row.name,
-        fqdn,
+        fqdn: fqdn_of(&attributes, &row.hostname, domain),
         hostname: row.hostname,
         status: stored(row.status.parse::<NodeStatus>())?,
         progress: row.progress,
@@ -433,7 +445,7 @@ fn from_row(domain: &str, row: node::Model) -> Result<Node, DbErr> {
         manufacturer: row.manufacturer,
         meta: object(row.meta),
         labels: object(row.labels),
-        attributes: object(row.attributes),
+        attributes,
         error_type: row.error_type.map(|error_type| stored(error_type.parse::<ErrorType>())).transpose()?,
         error_msg: row.error_msg,
         extensions: texts(&row.extensions),

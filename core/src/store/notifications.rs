@@ -1,12 +1,12 @@
 //! Queries of notifications.
 
-use super::{Listed, Page, entity::notification, stored};
+use super::{Journal, Listed, Page, WriteTx, entity::notification, stored};
 use crate::model::{Notification, NotificationStatus, Topic};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
 };
 
 /// A notification before it is inserted.
@@ -24,15 +24,28 @@ pub(crate) struct NewNotification {
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
 const ROWS_A_STATEMENT: usize = 1_000;
 
-pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewNotification) -> Result<(), DbErr> {
-    to_row(new).insert(connection).await.map(drop)
+pub(crate) async fn insert(tx: &WriteTx, new: NewNotification) -> Result<(), DbErr> {
+    insert_with(&**tx, &tx.journal, new).await
 }
 
-pub(crate) async fn insert_all(connection: &impl ConnectionTrait, new: Vec<NewNotification>) -> Result<(), DbErr> {
+/// Inserts a notification through a savepoint, with the journal of that.
+pub(crate) async fn insert_with(
+    connection: &impl ConnectionTrait,
+    journal: &Journal,
+    new: NewNotification,
+) -> Result<(), DbErr> {
+    let notification = from_row(to_row(new).insert(connection).await?)?;
+    journal.created(&notification);
+    Ok(())
+}
+
+pub(crate) async fn insert_all(tx: &WriteTx, new: Vec<NewNotification>) -> Result<(), DbErr> {
     let mut rows = new.into_iter().map(to_row).peekable();
     while rows.peek().is_some() {
         let some = rows.by_ref().take(ROWS_A_STATEMENT);
-        notification::Entity::insert_many(some).exec(connection).await?;
+        for row in notification::Entity::insert_many(some).exec_with_returning(tx).await? {
+            tx.journal.created(&from_row(row)?);
+        }
     }
     Ok(())
 }
@@ -71,15 +84,18 @@ pub(crate) async fn count(connection: &impl ConnectionTrait) -> Result<(u64, u64
 
 /// Marks a notification; `None` when there is none of this id.
 pub(crate) async fn set_status(
-    connection: &impl ConnectionTrait,
+    tx: &WriteTx,
     id: i64,
     status: NotificationStatus,
 ) -> Result<Option<Notification>, DbErr> {
-    if notification::Entity::find_by_id(id).one(connection).await?.is_none() {
-        return Ok(None);
-    }
+    let Some(row) = notification::Entity::find_by_id(id).lock_exclusive().one(tx).await? else { return Ok(None) };
+    let before = from_row(row)?;
     let row = notification::ActiveModel { id: Unchanged(id), status: Set(status.to_string()), ..Default::default() };
-    from_row(row.update(connection).await?).map(Some)
+    let after = from_row(row.update(tx).await?)?;
+    if before != after {
+        tx.journal.updated(&before, &after);
+    }
+    Ok(Some(after))
 }
 
 fn from_row(row: notification::Model) -> Result<Notification, DbErr> {

@@ -1,6 +1,6 @@
 //! Queries of releases.
 
-use super::{Listed, Page, entity::release, stored, texts};
+use super::{Listed, Page, WriteTx, entity::release, stored, texts};
 use crate::model::{Release, ReleaseState};
 use sea_orm::{
     ActiveModelTrait,
@@ -36,13 +36,19 @@ pub(crate) async fn find_named(
 }
 
 /// Inserts a release; its `id` is ignored.
-pub(crate) async fn insert(connection: &impl ConnectionTrait, release: Release) -> Result<Release, DbErr> {
+pub(crate) async fn insert(tx: &WriteTx, release: Release) -> Result<Release, DbErr> {
     let row = release::ActiveModel { id: NotSet, ..to_row(release) };
-    from_row(row.insert(connection).await?)
+    let release = from_row(row.insert(tx).await?)?;
+    tx.journal.created(&release);
+    Ok(release)
 }
 
-pub(crate) async fn update(connection: &impl ConnectionTrait, release: Release) -> Result<Release, DbErr> {
-    from_row(to_row(release).update(connection).await?)
+pub(crate) async fn update(tx: &WriteTx, before: &Release, release: Release) -> Result<Release, DbErr> {
+    let release = from_row(to_row(release).update(tx).await?)?;
+    if *before != release {
+        tx.journal.updated(before, &release);
+    }
+    Ok(release)
 }
 
 fn to_row(release: Release) -> release::ActiveModel {

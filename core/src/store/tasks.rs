@@ -1,7 +1,7 @@
 //! Queries of tasks and of the part of each node in them.
 
 use super::{
-    Listed, Page,
+    Listed, Page, WriteTx,
     entity::{task, task_node},
     stored, texts,
 };
@@ -123,7 +123,7 @@ pub(crate) async fn count_unfinished(connection: &impl ConnectionTrait) -> Resul
     task::Entity::find().filter(is_unfinished()).count(connection).await
 }
 
-pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewTask, nodes: &[TaskNode]) -> Result<Task, DbErr> {
+pub(crate) async fn insert(tx: &WriteTx, new: NewTask, nodes: &[TaskNode]) -> Result<Task, DbErr> {
     let row = task::ActiveModel {
         id: NotSet,
         uuid: Set(Uuid::now_v7()),
@@ -142,16 +142,25 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, new: NewTask, node
         time_start: Set(new.now),
         time_end: Set(None),
     };
-    let task = from_row(row.insert(connection).await?)?;
+    let task = from_row(row.insert(tx).await?)?;
+    tx.journal.created(&task);
     for nodes in nodes.chunks(1_000) {
         let rows = nodes.iter().map(|node| task_node_row(task.id, node));
-        task_node::Entity::insert_many(rows).exec(connection).await?;
+        task_node::Entity::insert_many(rows).exec(tx).await?;
     }
     Ok(task)
 }
 
 /// Writes what changes of a task while it runs.
-pub(crate) async fn update(connection: &impl ConnectionTrait, task: &Task) -> Result<(), DbErr> {
+pub(crate) async fn update(tx: &WriteTx, task: &Task) -> Result<(), DbErr> {
+    // What is given may have been changed step by step; the log tells what was there before all of it.
+    if let Some(before) = find(tx, task.id).await? {
+        let after = Task { subtasks: before.subtasks.clone(), ..task.clone() };
+        if before == after {
+            return Ok(());
+        }
+        tx.journal.updated(&before, &after);
+    }
     let row = task::ActiveModel {
         id: Unchanged(task.id),
         cluster_id: Set(task.cluster),
@@ -163,11 +172,16 @@ pub(crate) async fn update(connection: &impl ConnectionTrait, task: &Task) -> Re
         time_end: Set(task.time_end),
         ..Default::default()
     };
-    row.update(connection).await.map(drop)
+    row.update(tx).await.map(drop)
 }
 
-pub(crate) async fn delete(connection: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
-    task::Entity::delete_by_id(id).exec(connection).await.map(drop)
+/// Deletes a task with its parts.
+pub(crate) async fn delete(tx: &WriteTx, id: i64) -> Result<(), DbErr> {
+    let parts = parts_of(tx, id).await?;
+    for task in parts.iter().chain(&find(tx, id).await?) {
+        tx.journal.deleted(task);
+    }
+    task::Entity::delete_by_id(id).exec(tx).await.map(drop)
 }
 
 /// The parts of these nodes in a task, in the order of their ids.

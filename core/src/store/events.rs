@@ -1,0 +1,163 @@
+//! Queries of the event log.
+
+use super::entity::event;
+use crate::model::{Alternative, Event, Filter, NewEvent, Part, Word};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
+};
+use serde_json::value::RawValue;
+
+/// PostgreSQL takes 65,535 values a statement, SQLite 32,766; and a statement holds all of its events.
+const EVENTS_A_STATEMENT: usize = 500;
+
+/// The advisory lock under which the log grows on PostgreSQL: any number that nobody else takes.
+const LOG_LOCK: i64 = 0x7269_7665_7467_756e;
+
+/// Writes events at the end of the log. The transaction must commit next: others wait for it.
+pub(super) async fn append(connection: &impl ConnectionTrait, told: Vec<NewEvent>) -> Result<(), DbErr> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    if connection.get_database_backend() == DbBackend::Postgres {
+        connection.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOG_LOCK})")).await?;
+    }
+    let mut rows = told.into_iter().map(to_row).peekable();
+    while rows.peek().is_some() {
+        let some = rows.by_ref().take(EVENTS_A_STATEMENT);
+        event::Entity::insert_many(some).exec_without_returning(connection).await?;
+    }
+    Ok(())
+}
+
+/// The sequence number of the last event; 0 where there is none.
+pub(crate) async fn last(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let last = event::Entity::find().select_only().column(event::Column::Sequence);
+    let last = last.order_by_desc(event::Column::Sequence).limit(1).into_tuple::<i64>().one(connection).await?;
+    Ok(last.unwrap_or_default())
+}
+
+/// The sequence number of the first event that is still kept.
+pub(crate) async fn first(connection: &impl ConnectionTrait) -> Result<Option<i64>, DbErr> {
+    let first = event::Entity::find().select_only().column(event::Column::Sequence);
+    first.order_by_asc(event::Column::Sequence).limit(1).into_tuple::<i64>().one(connection).await
+}
+
+/// What of the log came after a sequence number, in its order.
+pub(crate) struct Stretch {
+    pub(crate) events: Vec<Event>,
+    /// Nothing up to here, other than `events`, is wanted.
+    pub(crate) read_up_to: i64,
+}
+
+/// Reads at most `limit` of the events after a sequence number.
+pub(crate) async fn after(
+    connection: &impl ConnectionTrait,
+    sequence: i64,
+    filter: &Filter,
+    limit: u64,
+) -> Result<Stretch, DbErr> {
+    // The end is read first. All events up to there are committed then, since the log is in the order of the commits.
+    let end = last(connection).await?;
+    if end <= sequence {
+        return Ok(Stretch { events: Vec::new(), read_up_to: sequence });
+    }
+    let rows = event::Entity::find()
+        .filter(event::Column::Sequence.gt(sequence))
+        .filter(event::Column::Sequence.lte(end))
+        .filter(taken_by(filter))
+        .order_by_asc(event::Column::Sequence)
+        .limit(limit)
+        .all(connection)
+        .await?;
+    let is_all = (rows.len() as u64) < limit;
+    let events: Vec<Event> = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
+    let read_up_to = if is_all { end } else { events.last().map_or(sequence, |event| event.sequence) };
+    Ok(Stretch { events, read_up_to })
+}
+
+pub(crate) async fn find(connection: &impl ConnectionTrait, sequence: i64) -> Result<Option<Event>, DbErr> {
+    event::Entity::find_by_id(sequence).one(connection).await?.map(from_row).transpose()
+}
+
+/// Deletes events older than this, up to a sequence number, but for those of which a delivery is kept; at most `limit`. How
+/// many there were.
+pub(crate) async fn forget(
+    connection: &impl ConnectionTrait,
+    older_than: DateTime<Utc>,
+    up_to: i64,
+    limit: u64,
+) -> Result<u64, DbErr> {
+    use super::entity::event_delivery;
+    use sea_orm::sea_query::Query;
+    let kept = Query::select().column(event_delivery::Column::Sequence).from(event_delivery::Entity).take();
+    let old: Vec<i64> = event::Entity::find()
+        .select_only()
+        .column(event::Column::Sequence)
+        .filter(event::Column::Sequence.lte(up_to))
+        .filter(event::Column::Time.lt(older_than))
+        .filter(event::Column::Sequence.not_in_subquery(kept))
+        .order_by_asc(event::Column::Sequence)
+        .limit(limit)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let these = event::Entity::delete_many().filter(event::Column::Sequence.is_in(old));
+    Ok(these.exec(connection).await?.rows_affected)
+}
+
+fn taken_by(filter: &Filter) -> Condition {
+    filter.alternatives.iter().fold(Condition::any(), |any, Alternative { kind, action, key }| {
+        let parts = [(event::Column::Type, kind), (event::Column::Action, action), (event::Column::Key, key)];
+        let all = parts.into_iter().filter_map(|(column, part)| taken_by_part(column, part));
+        any.add(all.fold(Condition::all(), Condition::add))
+    })
+}
+
+fn taken_by_part(column: event::Column, part: &Part) -> Option<Condition> {
+    let Part::OneOf(words) = part else { return None };
+    let one_of = words.iter().map(|word| -> SimpleExpr {
+        match word {
+            Word::Is(word) => column.eq(word.as_str()),
+            // Not LIKE: SQLite's does not tell `a` from `A`.
+            Word::BeginsWith(beginning) => {
+                let length = i32::try_from(beginning.chars().count()).unwrap_or(i32::MAX);
+                let part = Func::cust("substr").arg(Expr::col(column)).arg(1).arg(length);
+                Expr::expr(part).eq(beginning.as_str())
+            }
+        }
+    });
+    Some(one_of.fold(Condition::any(), Condition::add))
+}
+
+fn to_row(new: NewEvent) -> event::ActiveModel {
+    event::ActiveModel {
+        sequence: NotSet,
+        time: Set(new.time),
+        r#type: Set(new.kind),
+        action: Set(new.action),
+        key: Set(new.key),
+        principal: Set(new.principal),
+        object: Set(new.object),
+        original: Set(new.original),
+    }
+}
+
+fn from_row(row: event::Model) -> Result<Event, DbErr> {
+    Ok(Event {
+        sequence: row.sequence,
+        time: row.time,
+        kind: row.r#type,
+        action: row.action,
+        key: row.key,
+        principal: row.principal,
+        object: super::stored(RawValue::from_string(row.object))?,
+        original: row
+            .original
+            .map(RawValue::from_string)
+            .transpose()
+            .map_err(|error| DbErr::Json(error.to_string()))?,
+    })
+}

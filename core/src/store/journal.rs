@@ -1,0 +1,94 @@
+//! What a transaction tells when it commits.
+//!
+//! Events are gathered while a transaction goes on and written at its very end. On PostgreSQL that is under a lock which
+//! everybody takes who writes events: their order in the log is then that of the commits, and whoever has read the log up to
+//! a sequence number will never find a lower one that is new. The lock is held for one insert and the commit.
+
+use super::{WriteTx, events};
+use crate::model::{NewEvent, Subject};
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The events of one transaction, or of one savepoint in it.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    principal: Arc<str>,
+    now: DateTime<Utc>,
+    events: Mutex<Vec<NewEvent>>,
+}
+
+impl Journal {
+    /// The events of what this principal does at this moment.
+    pub(crate) fn new(principal: Arc<str>, now: DateTime<Utc>) -> Self {
+        Self { principal, now, events: Mutex::default() }
+    }
+
+    /// The journal of a part that may be rolled back by itself; see [`Journal::take_in`].
+    pub(crate) fn part(&self, principal: Arc<str>) -> Self {
+        Self::new(principal, self.now)
+    }
+
+    /// Takes in the events of a part that stays.
+    pub(crate) fn take_in(&self, part: Self) {
+        let part = part.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).extend(part);
+    }
+
+    pub(crate) fn created<T: Subject>(&self, object: &T) {
+        self.tell(T::TYPE, "create", object.key(), object, None::<&T>);
+    }
+
+    pub(crate) fn updated<T: Subject>(&self, before: &T, after: &T) {
+        self.tell(T::TYPE, "update", after.key(), after, Some(before));
+    }
+
+    pub(crate) fn deleted<T: Subject>(&self, object: &T) {
+        self.tell(T::TYPE, "delete", object.key(), object, None::<&T>);
+    }
+
+    /// Tells of anything: what happened to what, how that is now, and how it was.
+    pub(crate) fn tell<T: Serialize>(
+        &self,
+        kind: &str,
+        action: &str,
+        key: String,
+        object: &T,
+        original: Option<&impl Serialize>,
+    ) {
+        let event = NewEvent {
+            time: self.now,
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            key,
+            principal: self.principal.to_string(),
+            object: text(object),
+            original: original.map(text),
+        };
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    fn take(&self) -> Vec<NewEvent> {
+        std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is told of are types of the model and JSON values, which can be written.
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+impl WriteTx {
+    /// Writes the events of the transaction into the log, and commits it.
+    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+        let told = self.journal.take();
+        let is_news = !told.is_empty();
+        events::append(&self.transaction, told).await?;
+        self.transaction.commit().await?;
+        if is_news {
+            self.bell.ring();
+        }
+        Ok(())
+    }
+}
