@@ -103,15 +103,16 @@ pub use rivetgun_macros::link_extensions;
 pub mod prelude {
     pub use crate::{
         extension::{
-            CallContext, Calls, ClusterData, Db, DbTransaction, Dispatch, Document, Documents, Error, Extension,
-            ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData, NodeReport, Orchestrator,
-            OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines, PrepareContext, Prepared,
-            Provider, Provides, Receipt, Report, Result, Said, Urls, delete, get, patch, post, put, veto,
+            CallContext, Calls, ClusterData, Db, DbTransaction, Dispatch, Document, Documents, Error, EventContext,
+            Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData, NodeReport,
+            Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines, PrepareContext,
+            Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, Subscriptions, Urls, delete,
+            get, patch, post, put, veto,
         },
         http::{Json, Query},
         model::{
-            Change, Cluster, ClusterStatus, ErrorType, FieldChange, InvalidMac, MacAddress, Node, NodeGroup,
-            NodeStatus, Object, Role, Topic, UnknownWord, Work,
+            Change, Cluster, ClusterStatus, ErrorType, Event, FieldChange, Filter, InvalidFilter, InvalidMac,
+            MacAddress, Node, NodeGroup, NodeStatus, Object, Role, Topic, UnknownWord, Work,
         },
     };
     pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};

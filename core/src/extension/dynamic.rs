@@ -1,9 +1,10 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
 use super::{
-    Calls, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides, Result, SectionError,
-    Urls, extension_section,
+    Calls, EventContext, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides, Result,
+    SectionError, SetupContext, Subscriptions, Urls, extension_section,
 };
+use crate::model::Event;
 use futures_util::future::BoxFuture;
 use std::{any::Any, sync::Arc};
 
@@ -14,9 +15,11 @@ pub(crate) trait DynExtension: Send + Sync {
     fn provides(&self) -> Provides;
     fn calls(&self) -> Calls;
     fn orchestrators(&self) -> Orchestrators;
+    fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions;
     /// Reads the extension's section of the settings into its own type.
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
+    fn handle_event<'a>(&'a self, cx: &'a EventContext, event: &'a Event) -> BoxFuture<'a, Result<()>>;
 }
 
 pub(super) struct Instance<E>(pub(super) E);
@@ -44,6 +47,14 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn orchestrators(&self) -> Orchestrators {
         self.0.orchestrators()
+    }
+
+    fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions {
+        self.0.subscriptions(cx)
+    }
+
+    fn handle_event<'a>(&'a self, cx: &'a EventContext, event: &'a Event) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.handle_event(cx, event))
     }
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {

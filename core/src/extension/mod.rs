@@ -19,6 +19,8 @@ mod provide;
 mod report;
 mod scope;
 mod settings;
+mod setup;
+mod subscription;
 mod urls;
 
 pub use context::{CallContext, ExtensionContext, HookContext, Model, PipelineContext, PrepareContext};
@@ -33,6 +35,8 @@ pub use pipeline::{Pipeline, Pipelines, Prepared};
 pub use provide::{Calls, Provider, Provides};
 pub use report::{Heard, NodeReport, Report, Said};
 pub use settings::NoSettings;
+pub use setup::SetupContext;
+pub use subscription::{EventContext, Subscriptions};
 pub use urls::Urls;
 
 pub(crate) use database::Connection;
@@ -45,9 +49,10 @@ pub(crate) use pipeline::{DynPipeline, Stage};
 pub(crate) use provide::{Called, Provided};
 pub(crate) use scope::{Peer, Scope};
 pub(crate) use settings::{Containment, OnFault, SectionError, extension_section};
+pub(crate) use subscription::{Begin, Declared};
 pub(crate) use urls::UrlEntry;
 
-use crate::model::{Change, Cluster, Node, NodeGroup};
+use crate::model::{Change, Cluster, Event, Node, NodeGroup};
 use std::future::Future;
 
 /// A part of the server that lives in a crate of its own.
@@ -109,6 +114,25 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// Its orchestrators, which clusters choose by name; see [`Orchestrator`].
     fn orchestrators(&self) -> Orchestrators {
         Orchestrators::new()
+    }
+
+    /// The events that it hears of, after they were committed; see [`Subscriptions`].
+    fn subscriptions(&self, _cx: &SetupContext<'_>) -> Subscriptions {
+        Subscriptions::new()
+    }
+
+    /// Something happened that one of the [subscriptions](Extension::subscriptions) takes: the place for slow work, and for
+    /// calls to other systems.
+    ///
+    /// Every event comes at least once, and again after an error, a panic or a crash: doing it twice must be harmless, and
+    /// [`Event::sequence`] tells whether it is the same. What happens to one thing comes in the order in which it happened,
+    /// one after the other; different things come at the same time.
+    ///
+    /// After an error the event, and those of the same thing behind it, wait, at first for a second and in the end for an
+    /// hour, and others go on. After some twenty times, or at once for a [`veto`], it is put aside as a dead letter, which
+    /// people can replay or drop.
+    fn handle_event(&self, _cx: &EventContext, _event: &Event) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
     }
 
     /// A node was created: after the insert, before the commit.

@@ -48,10 +48,15 @@ impl Scope {
 
     pub(super) fn settings<E: Described>(&self) -> &E::Settings {
         let own = self.own();
-        own.settings.downcast_ref().unwrap_or_else(|| {
-            panic!("`{}` asked for the settings of `{}`: only its own are given", own.metadata.name, E::METADATA.name)
-        })
+        own_settings::<E>(own.metadata, &*own.settings)
     }
+}
+
+/// The settings of an extension in its own type.
+pub(super) fn own_settings<'s, E: Described>(own: &Metadata, settings: &'s (dyn Any + Send + Sync)) -> &'s E::Settings {
+    settings.downcast_ref().unwrap_or_else(|| {
+        panic!("`{}` asked for the settings of `{}`: only its own are given", own.name, E::METADATA.name)
+    })
 }
 
 impl fmt::Debug for Scope {
