@@ -36,6 +36,7 @@ mod codes;
 mod contain;
 mod deploy;
 mod error;
+mod events;
 mod extension;
 mod http;
 mod model;

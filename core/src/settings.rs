@@ -1,6 +1,6 @@
 //! The settings: a file, over it the environment, over it the flags.
 
-use crate::{agents::AgentSettings, deploy::LocalSettings};
+use crate::{agents::AgentSettings, deploy::LocalSettings, events::EventSettings};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) domain: String,
     pub(crate) limits: Limits,
     pub(crate) agents: AgentSettings,
+    pub(crate) events: EventSettings,
     pub(crate) orchestrators: Orchestrators,
     /// A section for each extension, in the extension's own type.
     pub(crate) extensions: BTreeMap<String, toml::Table>,
@@ -85,6 +86,7 @@ impl Default for Settings {
             domain: "internal".to_owned(),
             limits: Limits::default(),
             agents: AgentSettings::default(),
+            events: EventSettings::default(),
             orchestrators: Orchestrators::default(),
             extensions: BTreeMap::new(),
             file: None,

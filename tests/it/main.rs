@@ -15,6 +15,7 @@ mod puppet;
 mod routes;
 mod stages;
 mod urls_of_probe;
+mod watcher;
 
 mod amqp;
 mod bad_input;
@@ -46,6 +47,7 @@ mod pipelines;
 mod providers;
 mod races;
 mod recovery;
+mod subscriptions;
 mod urls;
 mod webhook;
 mod work;

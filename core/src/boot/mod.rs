@@ -8,6 +8,7 @@ use crate::{
     agents,
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
+    events,
     http::{self, Api, Document, UrlTable},
     registry::{BootProblem, BootProblems, Registry, Sections},
     server::{Clock, Server},
@@ -268,6 +269,7 @@ impl Assembled {
         let Self { server, api } = self;
         deploy::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
         agents::watch(&server);
+        events::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
         Ok(Started { server, api })
     }
 }

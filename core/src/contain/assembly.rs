@@ -2,7 +2,8 @@
 
 use super::{Call, Fault, contain_plain};
 use crate::extension::{
-    Called, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError, UrlEntry,
+    Called, Declared, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError, SetupContext,
+    UrlEntry,
 };
 use sea_orm_migration::MigrationTrait;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -18,14 +19,24 @@ pub(crate) struct Parts {
     pub(crate) provides: Vec<Provided>,
     pub(crate) calls: Vec<Called>,
     pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
+    pub(crate) subscriptions: Vec<(String, Declared)>,
 }
 
 /// Makes an extension and asks it for its parts. The fault carries the method in which it happened.
 pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Result<Parts, (&'static str, Fault)> {
     let name = registration.metadata.name;
     let extension = contained_call(name, "default", || (registration.make)())?;
+    let settings = contained_call(name, "settings", || extension.settings(section))?;
+    let subscriptions = match &settings {
+        Ok(settings) => {
+            let cx = SetupContext { metadata: registration.metadata, settings: &**settings };
+            contained_call(name, "subscriptions", || extension.subscriptions(&cx).into_vec())?
+        }
+        Err(_) => Vec::new(),
+    };
     Ok(Parts {
-        settings: contained_call(name, "settings", || extension.settings(section))?,
+        settings,
+        subscriptions,
         urls: contained_call(name, "urls", || extension.urls().into_entries())?,
         migrations: contained_call(name, "migrations", || extension.migrations().into_vec())?,
         pipelines: contained_call(name, "pipelines", || extension.pipelines().into_vec())?,

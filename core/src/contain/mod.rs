@@ -4,6 +4,7 @@
 //! `unsafe`, memory, `process::exit`, and code that blocks its thread, which a time limit cannot interrupt.
 
 mod assembly;
+mod delivery;
 mod handler;
 mod hooks;
 mod orchestrators;
@@ -12,6 +13,7 @@ mod stages;
 
 pub(crate) use crate::error::panic_text;
 pub(crate) use assembly::{Parts, assemble};
+pub(crate) use delivery::deliver;
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};
 pub(crate) use orchestrators::orchestrate;

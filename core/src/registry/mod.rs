@@ -4,6 +4,7 @@ mod calls;
 mod orchestrators;
 mod order;
 mod problem;
+mod subscriptions;
 
 pub(crate) use orchestrators::LOCAL;
 pub(crate) use problem::{BootProblem, BootProblems, WrittenUrl};
@@ -13,8 +14,8 @@ use calls::Party;
 use crate::{
     contain::{self, Parts},
     extension::{
-        Called, Containment, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer, Provided,
-        Registration, SectionError, UrlEntry,
+        Called, Containment, Declared, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer,
+        Provided, Registration, SectionError, UrlEntry,
     },
     model::{Cluster, Node},
     store::{Migrator, Owners, claims_of},
@@ -48,6 +49,7 @@ pub(crate) struct Loaded {
     pub(crate) provided: Vec<Provided>,
     calls: Vec<Called>,
     pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
+    pub(crate) subscriptions: Vec<(String, Declared)>,
     settings: Arc<dyn Any + Send + Sync>,
     pub(crate) on_fault: OnFault,
     pub(crate) hook_timeout: Duration,
@@ -128,6 +130,7 @@ impl Registry {
             }
         }
         problems.extend(orchestrators::problems(&extensions));
+        problems.extend(extensions.iter().flat_map(|loaded| subscriptions::problems(loaded)));
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
         (Self { extensions, calls }, problems)
@@ -203,8 +206,10 @@ impl Loaded {
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
         let containment = Containment::take_from(&mut section);
         let assembled = contain::assemble(registration, section);
-        let Parts { extension, settings, urls, migrations, pipelines, provides, calls, orchestrators } = assembled
-            .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
+        let Parts { extension, settings, urls, migrations, pipelines, provides, calls, orchestrators, subscriptions } =
+            assembled.map_err(|(method, fault)| {
+                vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }]
+            })?;
         match (containment, settings) {
             (Ok(containment), Ok(settings)) => Ok(Self {
                 metadata,
@@ -216,6 +221,7 @@ impl Loaded {
                 provided: provides,
                 calls,
                 orchestrators,
+                subscriptions,
                 settings,
                 on_fault: containment.on_fault,
                 hook_timeout: containment.hook_timeout(sections.hook_timeout),

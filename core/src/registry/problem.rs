@@ -19,6 +19,7 @@ catalogue! {
     RG0110 = "the name of an extension claims tables that are not its own";
     RG0111 = "an extension calls what none that it requires provides";
     RG0112 = "the name of an orchestrator cannot be used";
+    RG0120 = "a subscription cannot be used";
 }
 
 /// One thing that is wrong.
@@ -35,6 +36,7 @@ pub(crate) enum BootProblem {
     Patterns { count: usize, detail: String },
     Call { metadata: &'static Metadata, called: &'static str, provided_by: Vec<&'static str> },
     Orchestrator { metadata: &'static Metadata, name: &'static str, why: String },
+    Subscription { metadata: &'static Metadata, name: String, why: String },
     Claim { metadata: &'static Metadata, tables: Vec<String> },
     Clash { one: WrittenUrl, other: WrittenUrl, path: String },
     Uncompared { one: WrittenUrl, other: WrittenUrl, why: &'static str },
@@ -86,6 +88,7 @@ impl BootProblem {
             Self::Call { .. } => &RG0111,
             Self::Claim { .. } => &RG0110,
             Self::Orchestrator { .. } => &RG0112,
+            Self::Subscription { .. } => &RG0120,
             Self::Clash { .. } | Self::Uncompared { .. } => &RG0109,
         }
     }
@@ -111,6 +114,9 @@ impl fmt::Display for BootProblem {
             ),
             Self::Orchestrator { metadata, name, why } => {
                 write!(formatter, "the orchestrator `{name}` of `{}` ({}) {why}", metadata.name, Place(metadata))
+            }
+            Self::Subscription { metadata, name, why } => {
+                write!(formatter, "the subscription `{name}` of `{}` ({}): {why}", metadata.name, Place(metadata))
             }
             Self::Cycle { extensions } => {
                 let names: Vec<_> = extensions.iter().chain(extensions.first()).map(|metadata| metadata.name).collect();

@@ -26,6 +26,7 @@ mod owner;
 mod page;
 pub(crate) mod releases;
 pub(crate) mod sent;
+pub(crate) mod subscriptions;
 pub(crate) mod tasks;
 
 pub(crate) use bell::Bell;
@@ -43,6 +44,7 @@ pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
+pub(crate) use subscriptions::{Claim, Delivery, DeliveryState, Standing, SubscriptionId};
 pub(crate) use tasks::{NewTask, TaskFilter};
 
 use crate::principal;
@@ -192,6 +194,11 @@ impl Store {
     /// Closes every connection, which writes SQLite's journal back.
     pub(crate) async fn close(self) -> Result<(), DbErr> {
         self.connection.close().await
+    }
+
+    /// The URL that it was opened with.
+    pub(crate) fn url(&self) -> &str {
+        &self.url.0
     }
 
     /// The language of the database.

@@ -1,0 +1,248 @@
+//! Delivers the events of one subscription, as long as it is in the hand of this server.
+
+use super::{
+    LEASE, TICK,
+    lanes::{Attempt, Ended, Lanes, Thing},
+};
+use crate::{
+    contain::{self, Fault, panic_text},
+    extension::{EventContext, ExtensionContext},
+    model::{Filter, Topic},
+    registry::Loaded,
+    server::Server,
+    store::{self, Claim, DeliveryState, NewNotification},
+};
+use sea_orm::DbErr;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+/// How long what was done with may go unwritten: so much is delivered again after a crash.
+const SAVE_AFTER: Duration = Duration::from_millis(200);
+
+/// How long what is in hand may take to end when the subscription is let go. What does not is delivered again.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The delivery of one subscription.
+pub(super) struct Run {
+    server: Arc<Server>,
+    loaded: Arc<Loaded>,
+    filter: Filter,
+    claim: Claim,
+    lanes: Lanes,
+    calls: JoinSet<(Thing, u32, Result<(), Fault>)>,
+    /// The position that is written down, and when it was.
+    saved: i64,
+    saved_at: Instant,
+    save_again_at: Instant,
+    /// There may be more in the log.
+    may_be_more: bool,
+    bell: watch::Receiver<u64>,
+}
+
+/// Why a run ends that was not told to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("another server has it in hand")]
+    Taken,
+    #[error("the database failed")]
+    Database(#[from] DbErr),
+}
+
+impl Run {
+    pub(super) fn new(server: Arc<Server>, loaded: Arc<Loaded>, filter: Filter, claim: Claim) -> Self {
+        let bell = server.store.bell.any();
+        Self {
+            lanes: Lanes::new(claim.position),
+            calls: JoinSet::new(),
+            saved: claim.position,
+            saved_at: Instant::now(),
+            save_again_at: Instant::now(),
+            may_be_more: true,
+            bell,
+            server,
+            loaded,
+            filter,
+            claim,
+        }
+    }
+
+    /// Delivers until it is told to stop, or the subscription is lost. What was in hand then is delivered again by whoever
+    /// takes it next.
+    pub(super) async fn deliver(mut self, stop: CancellationToken) -> Result<(), Lost> {
+        let kept = store::subscriptions::deliveries(self.server.store.reader(), &self.claim.id, None).await?;
+        self.lanes.take_back(kept);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.read().await?;
+            self.call();
+            let now = self.server.clock.now();
+            let due = self.lanes.next_due().map(|due| (due - now).to_std().unwrap_or_default());
+            let unsaved = self.lanes.position() != self.saved || self.lanes.has_changes();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = self.calls.join_next() => self.note(ended),
+                _ = self.bell.changed(), if self.lanes.room() > 0 => self.may_be_more = true,
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() && self.has_hands() => {}
+                () = tokio::time::sleep_until(self.save_again_at.into()), if unsaved => self.save().await?,
+                _ = tick.tick() => {
+                    self.may_be_more = true;
+                    self.save().await?;
+                    let id = &self.claim.id;
+                    let waiting =
+                        store::subscriptions::deliveries(self.server.store.reader(), id, Some(DeliveryState::Waiting));
+                    self.lanes.take_back(waiting.await?);
+                }
+            }
+        }
+        self.finish().await
+    }
+
+    async fn read(&mut self) -> Result<(), DbErr> {
+        let room = self.lanes.room();
+        if !self.may_be_more || room == 0 {
+            return Ok(());
+        }
+        let (reader, limit) = (self.server.store.reader(), room as u64);
+        let from = self.lanes.read_up_to();
+        let read = store::events::after(reader, from, &self.filter, limit).await?;
+        self.may_be_more = read.read_up_to > from && read.events.len() as u64 == limit;
+        self.lanes.take_in(read, self.server.clock.now());
+        Ok(())
+    }
+
+    /// Whether more may be called just now. Who has not been able to say for a while that it has the subscription may have
+    /// lost it.
+    fn has_hands(&self) -> bool {
+        self.calls.len() < self.server.settings.events.parallel.get() && self.saved_at.elapsed() < LEASE
+    }
+
+    fn call(&mut self) {
+        while self.has_hands() {
+            let Some(Attempt { thing, sequence, event, number }) = self.lanes.next(self.server.clock.now()) else {
+                return;
+            };
+            let (server, loaded) = (Arc::clone(&self.server), Arc::clone(&self.loaded));
+            let subscription = self.claim.id.name.clone();
+            self.calls.spawn(async move {
+                let event = match event {
+                    Some(event) => Ok(Some(event)),
+                    None => store::events::find(server.store.reader(), sequence).await.map(|event| event.map(Box::new)),
+                };
+                let outcome = match event {
+                    Ok(Some(event)) => {
+                        let scope = server.scope(&loaded, server.clock.now());
+                        let cx = ExtensionContext::new(scope, server.store.clone(), crate::deploy::desk(&server));
+                        let cx = EventContext { cx, subscription, attempt: number };
+                        let limit = server.settings.events.handler_timeout();
+                        contain::deliver(&loaded, limit, &cx, &event).await
+                    }
+                    // Nobody has it any more.
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(Fault::Failed(error.into())),
+                };
+                (thing, number, outcome)
+            });
+        }
+    }
+
+    fn note(&mut self, ended: Result<(Thing, u32, Result<(), Fault>), tokio::task::JoinError>) {
+        let (thing, number, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // What an extension does is caught further in; without knowing which lane it was the run cannot go on.
+                let panic =
+                    error.try_into_panic().map_or_else(|_| "it was cancelled".to_owned(), |it| panic_text(&*it));
+                panic!("a delivery failed: {panic}");
+            }
+        };
+        let now = self.server.clock.now();
+        let settings = &self.server.settings.events;
+        let how = match outcome {
+            Ok(()) => Ended::Done,
+            Err(Fault::Refused(reason)) => Ended::Dead(reason),
+            Err(fault) if number >= settings.attempts.get() => Ended::Dead(fault.public("handle_event")),
+            Err(fault) => Ended::Again(now + settings.wait_after(number), fault.public("handle_event")),
+        };
+        if let Ended::Dead(reason) = &how {
+            let (kind, key) = &thing;
+            tracing::error!(extension = self.claim.id.extension, kind, key, reason, "an event is a dead letter");
+        }
+        self.lanes.ended(thing, number, how, now);
+    }
+
+    async fn save(&mut self) -> Result<(), Lost> {
+        self.write(Some(LEASE)).await
+    }
+
+    /// Writes down how far it is, and holds the subscription for a while more or no longer.
+    async fn write(&mut self, lease: Option<Duration>) -> Result<(), Lost> {
+        let (position, changes) = (self.lanes.position(), self.lanes.take_changes());
+        let seconds = lease.map(|lease| i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
+        let begun = Instant::now();
+        self.save_again_at = begun + SAVE_AFTER;
+        match store::subscriptions::save(&self.server.store, &self.claim, position, &changes, seconds).await {
+            Ok(true) => {
+                (self.saved, self.saved_at) = (position, begun);
+                let dead = changes.values().flatten().filter(|kept| kept.state == DeliveryState::Dead).count();
+                if dead > 0
+                    && let Err(error) = self.tell_of_the_dead(dead).await
+                {
+                    tracing::warn!(%error, "people could not be told of a dead letter");
+                }
+                Ok(())
+            }
+            Ok(false) => Err(Lost::Taken),
+            Err(error) if self.saved_at.elapsed() < LEASE => {
+                tracing::warn!(%error, extension = self.claim.id.extension, "how far a subscription is could not be saved");
+                self.lanes.put_back(changes);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells people of the first dead letters of a subscription; of more only once these are settled.
+    async fn tell_of_the_dead(&self, new: usize) -> Result<(), DbErr> {
+        let id = &self.claim.id;
+        let dead = store::subscriptions::deliveries(self.server.store.reader(), id, Some(DeliveryState::Dead)).await?;
+        let Some((first, (kind, key))) = dead.first().filter(|_| dead.len() == new) else { return Ok(()) };
+        let reason = format!("event {} ({kind} {key}) could not be delivered: it {}", first.sequence, first.error);
+        let now = self.server.clock.now();
+        let notification = NewNotification {
+            topic: Topic::Warning,
+            message: format!(
+                "extension `{}`: {reason}; `rivetgun dead-letters` lists, replays and drops",
+                id.extension
+            ),
+            time: now,
+            cluster: None,
+            node: None,
+            task: None,
+            extension: Some(id.extension.clone()),
+        };
+        let tx = self.server.store.write().await?.at(now);
+        store::notifications::insert(&tx, notification).await?;
+        tx.commit().await
+    }
+
+    /// Lets go of the subscription.
+    async fn finish(mut self) -> Result<(), Lost> {
+        let last = tokio::time::sleep(LAST_WORDS);
+        tokio::pin!(last);
+        loop {
+            tokio::select! {
+                ended = self.calls.join_next() => match ended {
+                    Some(ended) => self.note(ended),
+                    None => break,
+                },
+                () = &mut last => break,
+            }
+        }
+        self.write(None).await
+    }
+}

@@ -1,0 +1,247 @@
+//! Which event of a subscription comes next: one lane for each thing that events happen to.
+//!
+//! Within a lane events are handled one after the other, lanes at the same time. An event that fails is kept as a
+//! [`Delivery`], and with it those behind it in its lane, which lose their place in memory and wait as well: so a lane that
+//! is stuck costs little, and the log can be read past it. What is in memory is bounded by [`WINDOW`] events and
+//! [`KEPT`] notes.
+
+use crate::{
+    model::Event,
+    store::{Delivery, DeliveryState, events::Stretch},
+};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many events are in memory at most.
+const WINDOW: usize = 256;
+/// How many events may wait for an earlier one that failed; then no more are read.
+const KEPT: usize = 10_000;
+
+/// What an event happens to: its type and its key.
+pub(super) type Thing = (String, String);
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    read_up_to: i64,
+    /// What was read, is neither done with nor kept, and would be read again after a crash.
+    open: BTreeSet<i64>,
+    lanes: BTreeMap<Thing, VecDeque<Item>>,
+    ready: VecDeque<Thing>,
+    later: BTreeSet<(DateTime<Utc>, Thing)>,
+    kept: usize,
+    /// Dead letters that may be read again, since they came after what was read for certain.
+    dead: BTreeSet<i64>,
+    changes: BTreeMap<i64, Option<Delivery>>,
+}
+
+/// An event in its lane.
+#[derive(Debug)]
+struct Item {
+    sequence: i64,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// It was never tried.
+    Fresh(Box<Event>),
+    /// It is being tried for the first time.
+    InHand,
+    /// It is written down, and read again when it is its turn.
+    Kept { attempts: u32, due: DateTime<Utc> },
+}
+
+/// What is to be tried now.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) thing: Thing,
+    pub(super) sequence: i64,
+    /// The event, where it is in memory.
+    pub(super) event: Option<Box<Event>>,
+    /// The how-manieth attempt it is.
+    pub(super) number: u32,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Done,
+    /// It is tried again then.
+    Again(DateTime<Utc>, String),
+    /// It is put aside.
+    Dead(String),
+}
+
+impl Lanes {
+    /// Goes on from a position in the log.
+    pub(super) fn new(position: i64) -> Self {
+        Self {
+            read_up_to: position,
+            open: BTreeSet::new(),
+            lanes: BTreeMap::new(),
+            ready: VecDeque::new(),
+            later: BTreeSet::new(),
+            kept: 0,
+            dead: BTreeSet::new(),
+            changes: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what is kept and not known yet: all of it at first, and dead letters that people replay.
+    pub(super) fn take_back(&mut self, kept: Vec<(Delivery, Thing)>) {
+        for (Delivery { sequence, state, attempts, due, .. }, thing) in kept {
+            if state == DeliveryState::Dead {
+                if sequence > self.read_up_to {
+                    self.dead.insert(sequence);
+                }
+                continue;
+            }
+            self.dead.remove(&sequence);
+            let lane = self.lanes.entry(thing.clone()).or_default();
+            let is_known = lane.iter().any(|item| item.sequence == sequence) || self.changes.contains_key(&sequence);
+            if is_known {
+                continue;
+            }
+            self.kept += 1;
+            let item = Item { sequence, what: What::Kept { attempts, due } };
+            match lane.is_empty() {
+                true => {
+                    lane.push_back(item);
+                    self.later.insert((due, thing));
+                }
+                // Behind the first, which may be in somebody's hand.
+                false => {
+                    let place = lane.iter().skip(1).position(|other| other.sequence > sequence);
+                    lane.insert(place.map_or(lane.len(), |place| place + 1), item);
+                }
+            }
+        }
+        self.lanes.retain(|_, lane| !lane.is_empty());
+    }
+
+    /// How many more events may be taken in.
+    pub(super) fn room(&self) -> usize {
+        if self.kept >= KEPT { 0 } else { WINDOW.saturating_sub(self.open.len()) }
+    }
+
+    /// Where to read on.
+    pub(super) fn read_up_to(&self) -> i64 {
+        self.read_up_to
+    }
+
+    /// Takes in what was read.
+    pub(super) fn take_in(&mut self, read: Stretch, now: DateTime<Utc>) {
+        self.read_up_to = read.read_up_to;
+        for event in read.events {
+            let sequence = event.sequence;
+            if self.dead.remove(&sequence) {
+                continue;
+            }
+            let thing = (event.kind.clone(), event.key.clone());
+            let lane = self.lanes.entry(thing.clone()).or_default();
+            // Only what is read again after a crash can be there already.
+            let is_again = lane.back().is_some_and(|last| last.sequence >= sequence);
+            if is_again && lane.iter().any(|item| item.sequence == sequence) {
+                continue;
+            }
+            let is_stuck = matches!(lane.front(), Some(Item { what: What::Kept { .. }, .. }));
+            if lane.is_empty() {
+                self.ready.push_back(thing);
+            }
+            if is_stuck {
+                lane.push_back(Item { sequence, what: What::Kept { attempts: 0, due: now } });
+                self.changes.insert(sequence, Some(behind_another(sequence, now)));
+                self.kept += 1;
+            } else {
+                lane.push_back(Item { sequence, what: What::Fresh(Box::new(event)) });
+                self.open.insert(sequence);
+            }
+        }
+    }
+
+    /// What can be tried now, until there is nothing.
+    pub(super) fn next(&mut self, now: DateTime<Utc>) -> Option<Attempt> {
+        while self.next_due().is_some_and(|due| due <= now) {
+            self.ready.extend(self.later.pop_first().map(|(_, thing)| thing));
+        }
+        let thing = self.ready.pop_front()?;
+        let item = self.lanes.get_mut(&thing)?.front_mut()?;
+        let sequence = item.sequence;
+        let (event, number) = match std::mem::replace(&mut item.what, What::InHand) {
+            What::Fresh(event) => (Some(event), 1),
+            What::InHand => (None, 1),
+            What::Kept { attempts, due } => {
+                item.what = What::Kept { attempts, due };
+                (None, attempts + 1)
+            }
+        };
+        Some(Attempt { thing, sequence, event, number })
+    }
+
+    /// When there may be something to try again.
+    pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.later.first().map(|(due, _)| *due)
+    }
+
+    /// An attempt has ended.
+    pub(super) fn ended(&mut self, thing: Thing, number: u32, how: Ended, now: DateTime<Utc>) {
+        let Some(lane) = self.lanes.get_mut(&thing) else { return };
+        let Some(first) = lane.front_mut() else { return };
+        let sequence = first.sequence;
+        let was_open = self.open.remove(&sequence);
+        let note = |state, due, error| Some(Delivery { sequence, state, attempts: number, due, error });
+        if let Ended::Again(due, error) = how {
+            first.what = What::Kept { attempts: number, due };
+            self.kept += usize::from(was_open);
+            self.changes.insert(sequence, note(DeliveryState::Waiting, due, error));
+            for item in lane.iter_mut().skip(1) {
+                if let What::Fresh(_) = item.what {
+                    item.what = What::Kept { attempts: 0, due: now };
+                    self.open.remove(&item.sequence);
+                    self.kept += 1;
+                    self.changes.insert(item.sequence, Some(behind_another(item.sequence, now)));
+                }
+            }
+            self.later.insert((due, thing));
+            return;
+        }
+        match how {
+            Ended::Dead(error) => drop(self.changes.insert(sequence, note(DeliveryState::Dead, now, error))),
+            _ if !was_open => drop(self.changes.insert(sequence, None)),
+            _ => {}
+        }
+        self.kept -= usize::from(!was_open);
+        lane.pop_front();
+        if lane.is_empty() {
+            self.lanes.remove(&thing);
+        } else {
+            self.ready.push_back(thing);
+        }
+    }
+
+    /// Every event up to here is done with, or kept.
+    pub(super) fn position(&self) -> i64 {
+        self.open.first().map_or(self.read_up_to, |first| first - 1)
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What became of deliveries since this was asked last.
+    pub(super) fn take_changes(&mut self) -> BTreeMap<i64, Option<Delivery>> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What was taken could not be written down.
+    pub(super) fn put_back(&mut self, changes: BTreeMap<i64, Option<Delivery>>) {
+        for (sequence, change) in changes {
+            self.changes.entry(sequence).or_insert(change);
+        }
+    }
+}
+
+fn behind_another(sequence: i64, now: DateTime<Utc>) -> Delivery {
+    let error = "an earlier event of the same thing waits".to_owned();
+    Delivery { sequence, state: DeliveryState::Waiting, attempts: 0, due: now, error }
+}

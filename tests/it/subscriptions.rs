@@ -1,0 +1,170 @@
+//! Subscriptions: every event at least once, in order for each thing, whoever else fails or is slow.
+
+use crate::common::{cluster_with_nodes, contains, list, mac, node_named, until};
+use rivetgun::testkit::{TestServer, on_both_databases};
+use serde_json::json;
+
+const QUICK: &str = "[events]\nfirst_retry_ms = 20\nattempts = 3\nhandler_timeout_ms = 200\n";
+
+fn watching(what: &str) -> String {
+    format!("{QUICK}[extensions.watcher]\nwatch = {what}")
+}
+
+/// What the watcher was told, by one of its subscriptions: `sequence type.action.key`.
+async fn heard_by(server: &TestServer, subscription: &str) -> Vec<String> {
+    let rows = server.get("/watcher/rows").await.expect(200);
+    let of_it = list(&rows).iter().filter(|row| row[0] == subscription);
+    of_it.map(|row| row[1].as_str().expect("a text").to_owned()).collect()
+}
+
+/// The same without the sequence numbers.
+async fn told(server: &TestServer, subscription: &str) -> Vec<String> {
+    let told = |line: String| line.split_once(' ').expect("a number and a name").1.to_owned();
+    heard_by(server, subscription).await.into_iter().map(told).collect()
+}
+
+async fn is_told(server: &TestServer, subscription: &str, expected: &[&str]) {
+    until(&format!("`{subscription}` hears of {expected:?}"), async || {
+        let mut told = told(server, subscription).await;
+        told.sort();
+        told == expected
+    })
+    .await;
+}
+
+#[test]
+fn what_is_subscribed_to_is_heard_of_in_order_for_each_thing_and_nothing_else() {
+    on_both_databases(
+        &watching(r#"{all = "nodes.*.* clusters.create.*", deletions = "*.delete.*"}"#),
+        async |server| {
+            let (cluster, nodes) = cluster_with_nodes(&server, "c", 2).await;
+            for name in ["a", "b", "c"] {
+                server.put(&format!("/nodes/{}", nodes[0]), json!({"name": name})).await.expect(200);
+            }
+            server.delete(&format!("/clusters/{cluster}")).await.expect(202);
+            server.delete(&format!("/nodes/{}", nodes[0])).await.expect(200);
+            is_told(&server, "deletions", &["clusters.delete.1", "nodegroups.delete.1", "nodes.delete.1"]).await;
+            let of_first = async || {
+                let told = told(&server, "all").await;
+                told.into_iter().filter(|told| told.ends_with("nodes.1") || told.ends_with(".1")).collect::<Vec<_>>()
+            };
+            until("all is heard of the first node", async || {
+                of_first().await.iter().any(|told| told == "nodes.delete.1")
+            })
+            .await;
+            let expected = ["create", "update", "update", "update", "update", "update", "delete"];
+            let of_node: Vec<String> = of_first().await.into_iter().filter(|told| told.starts_with("nodes.")).collect();
+            assert_eq!(of_node, expected.map(|action| format!("nodes.{action}.1")));
+        },
+    );
+}
+
+#[test]
+fn an_event_that_fails_is_tried_again_and_those_behind_it_wait_while_others_go_on() {
+    on_both_databases(&watching(r#"{s = "nodes.create,update.*"}"#), async |server| {
+        for (number, name) in [(1, "fails once"), (2, "panics once"), (3, "hangs"), (4, "well")] {
+            node_named(&server, number, name).await;
+        }
+        server.put("/nodes/1", json!({"name": "well"})).await.expect(200);
+        let expected = ["nodes.create.1", "nodes.create.2", "nodes.create.4", "nodes.update.1"];
+        is_told(&server, "s", &expected).await;
+        let all = told(&server, "s").await;
+        let place = |told: &str| all.iter().position(|one| one == told).expect("it was heard of");
+        assert!(place("nodes.create.1") < place("nodes.update.1"), "{all:?}");
+    });
+}
+
+#[test]
+fn what_cannot_be_delivered_is_a_dead_letter_and_holds_up_nothing_any_longer() {
+    on_both_databases(&watching(r#"{s = "nodes.create,update.*"}"#), async |server| {
+        node_named(&server, 1, "fails").await;
+        node_named(&server, 2, "is refused").await;
+        for node in [1, 2] {
+            server.put(&format!("/nodes/{node}"), json!({"name": "well"})).await.expect(200);
+        }
+        is_told(&server, "s", &["nodes.update.1", "nodes.update.2"]).await;
+        let told = server.wait_for("/notifications", |all| list(all).iter().any(|one| one["extension"] == "watcher"));
+        let told = told.await;
+        let told = list(&told).iter().find(|one| one["extension"] == "watcher").expect("it is told");
+        assert!(contains(&told["message"], "could not be delivered"), "{told}");
+    });
+}
+
+#[test]
+fn a_subscriber_that_hangs_slows_neither_requests_nor_another_subscriber() {
+    on_both_databases(&watching(r#"{hangs = "nodes.*.*", well = "clusters.create.*"}"#), async |server| {
+        for number in 1..=20 {
+            node_named(&server, number, "hangs").await;
+        }
+        server.create_cluster("c").await;
+        is_told(&server, "well", &["clusters.create.1"]).await;
+    });
+}
+
+#[test]
+fn after_a_restart_it_goes_on_where_it_was() {
+    for url in [None, rivetgun::testkit::new_postgres_database().ok()] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = url.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", dir.path().join("db").display()));
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let settings = watching(r#"{s = "nodes.create.*"}"#);
+            let server = TestServer::start(Some(url.clone()), &settings).await;
+            node_named(&server, 1, "well").await;
+            is_told(&server, "s", &["nodes.create.1"]).await;
+            server.stop().await;
+            // While nobody listens.
+            let deaf = TestServer::start(Some(url.clone()), "").await;
+            node_named(&deaf, 2, "well").await;
+            deaf.stop().await;
+            let server = TestServer::start(Some(url), &settings).await;
+            node_named(&server, 3, "well").await;
+            is_told(&server, "s", &["nodes.create.1", "nodes.create.2", "nodes.create.3"]).await;
+            server.stop().await;
+        });
+    }
+}
+
+#[test]
+fn two_replicas_share_the_work_and_deliver_each_event_once() {
+    let Ok(url) = rivetgun::testkit::new_postgres_database() else {
+        return rivetgun::testkit::skip("PostgreSQL", "there is none");
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let settings = watching(r#"{a = "nodes.*.*", b = "nodes.*.*"}"#);
+        let one = TestServer::start(Some(url.clone()), &settings).await;
+        let other = TestServer::start(Some(url), &settings).await;
+        let mut expected: Vec<String> = Vec::new();
+        for number in 1..=60 {
+            let server = if number % 2 == 0 { &one } else { &other };
+            server.discover(&mac(number)).await;
+            expected.push(format!("nodes.create.{number}"));
+        }
+        // The first one goes, and the other takes over what it had.
+        one.stop().await;
+        for number in 61..=100 {
+            other.discover(&mac(number)).await;
+            expected.push(format!("nodes.create.{number}"));
+        }
+        expected.sort();
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        for subscription in ["a", "b"] {
+            is_told(&other, subscription, &expected).await;
+        }
+        other.stop().await;
+    });
+}
+
+#[test]
+fn a_filter_that_is_none_stops_the_start_and_is_told() {
+    let refused = std::panic::catch_unwind(|| {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(TestServer::start(None, "[extensions.watcher]\nwatch = {x = \"nodes\"}"))
+    });
+    let panic = refused.err().expect("it does not start");
+    let message = panic.downcast_ref::<String>().expect("a text");
+    for part in ["RG0120", "`x` of `watcher`", "type.action.key"] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+}

@@ -1,0 +1,65 @@
+//! The extension that hears of events, where the settings tell it to, and does with some what their object's name says.
+
+use crate::probe::CreateRows;
+use rivetgun::prelude::{
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
+    *,
+};
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+struct Watcher;
+
+/// What it subscribes to, by the names of the subscriptions.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct WatcherSettings {
+    watch: std::collections::BTreeMap<String, String>,
+    from_the_beginning: bool,
+}
+
+async fn heard(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
+    crate::probe::rows(&cx, "watcher").await
+}
+
+#[extension(name = "watcher", version = "1.0.0", description = "Hears of events", settings = WatcherSettings)]
+impl Extension for Watcher {
+    fn urls(&self) -> Urls {
+        urls! { r"/watcher/rows/?" => get(heard) }
+    }
+
+    fn migrations(&self) -> Migrations {
+        Migrations::new().with(CreateRows("watcher_rows"))
+    }
+
+    fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions {
+        let WatcherSettings { watch, from_the_beginning } = cx.settings::<Self>();
+        watch.iter().fold(Subscriptions::new(), |all, (name, filter)| {
+            let all = all.named(name.as_str(), filter);
+            if *from_the_beginning { all.from_the_beginning() } else { all }
+        })
+    }
+
+    async fn handle_event(&self, cx: &EventContext, event: &Event) -> Result<()> {
+        let object: Value = event.object().map_err(|error| Error::failed(error.to_string()))?;
+        match object["name"].as_str().unwrap_or_default() {
+            "fails once" if cx.attempt() == 1 => return Err(Error::failed("once")),
+            "fails" => return Err(Error::failed("always")),
+            "is refused" => return Err(veto("never")),
+            "panics once" if cx.attempt() == 1 => panic!("once"),
+            "hangs" => std::future::pending::<()>().await,
+            "is slow" => tokio::time::sleep(Duration::from_millis(300)).await,
+            _ => {}
+        }
+        let tx = cx.transaction().await?;
+        let sql = match tx.get_database_backend() {
+            DbBackend::Postgres => "INSERT INTO watcher_rows (event, subject) VALUES ($1, $2)",
+            _ => "INSERT INTO watcher_rows (event, subject) VALUES (?, ?)",
+        };
+        let Event { sequence, kind, action, key, .. } = event;
+        let told = format!("{sequence} {kind}.{action}.{key}");
+        let values = [cx.subscription().into(), told.into()];
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+        tx.commit().await
+    }
+}
