@@ -46,11 +46,24 @@ pub(crate) enum Refusal {
     Database(#[from] DbErr),
 }
 
-/// One of several mistakes in a request, with its place as a JSON Pointer.
+/// One of several mistakes in a request, with its place as a JSON Pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Mistake {
+pub struct Mistake {
     pub(crate) pointer: String,
     pub(crate) detail: String,
+}
+
+impl Mistake {
+    /// What is wrong at a place of the body: `/0/size` is the member `size` of the first element.
+    #[must_use]
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+
+    /// All details in one line.
+    pub(crate) fn all(mistakes: &[Self]) -> String {
+        mistakes.iter().map(|mistake| mistake.detail.as_str()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// The refusal of one extension.
@@ -67,8 +80,7 @@ impl Refusal {
 
     /// One or more mistakes, told together.
     pub(crate) fn mistakes(mistakes: Vec<Mistake>) -> Self {
-        let detail = mistakes.iter().map(|mistake| mistake.detail.as_str()).collect::<Vec<_>>().join("; ");
-        Self::Malformed { detail, mistakes }
+        Self::Malformed { detail: Mistake::all(&mistakes), mistakes }
     }
 
     /// Whether the same may succeed a moment later.

@@ -103,6 +103,7 @@ pub use rivetgun_macros::link_extensions;
 /// What an extension needs, for `use rivetgun::prelude::*;`.
 pub mod prelude {
     pub use crate::{
+        error::Mistake,
         extension::{
             CallContext, Calls, ClusterData, Db, DbTransaction, Dispatch, Document, Documents, Error, EventContext,
             Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData, NodeReport,
@@ -113,7 +114,7 @@ pub mod prelude {
         http::{Json, Query},
         model::{
             Change, Cluster, ClusterStatus, ErrorType, Event, FieldChange, Filter, InvalidFilter, InvalidMac,
-            MacAddress, Node, NodeGroup, NodeStatus, Object, Role, Topic, UnknownWord, Work,
+            MacAddress, Node, NodeGroup, NodeStatus, Object, Release, ReleaseState, Role, Topic, UnknownWord, Work,
         },
     };
     pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};

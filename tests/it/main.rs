@@ -48,6 +48,7 @@ mod providers;
 mod races;
 mod recovery;
 mod subscriptions;
+mod transactions;
 mod urls;
 mod webhook;
 mod work;

@@ -52,19 +52,18 @@ pub(crate) struct ChangeTx {
 impl Server {
     /// Begins a change.
     pub(crate) async fn change(self: &Arc<Self>, tolerance: Tolerance) -> Outcome<ChangeTx> {
-        let transaction = self.store.write().await?;
         let now = self.clock.now();
-        Ok(ChangeTx {
-            server: Arc::clone(self),
-            transaction: transaction.at(now),
-            now,
-            tolerance,
-            isolated: Vec::new(),
-        })
+        let transaction = self.store.write().await?.at(now);
+        Ok(ChangeTx { tolerance, ..ChangeTx::over(self, transaction, now) })
     }
 }
 
 impl ChangeTx {
+    /// A change in a transaction that has begun already, which a veto and a fault refuse.
+    pub(crate) fn over(server: &Arc<Server>, transaction: WriteTx, now: DateTime<Utc>) -> Self {
+        Self { server: Arc::clone(server), transaction, now, tolerance: Tolerance::Strict, isolated: Vec::new() }
+    }
+
     pub(crate) async fn commit(self) -> Outcome<()> {
         self.transaction.commit().await?;
         for (loaded, reason) in self.isolated {

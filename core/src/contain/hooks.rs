@@ -8,7 +8,7 @@ use crate::{
     store::{WriteTx, is_statement_timeout},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionTrait};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Why a hook's writes are not in the transaction.
 #[derive(Debug)]
@@ -30,12 +30,13 @@ pub(crate) async fn call_hook(
     transaction: &WriteTx,
     hook: HookCall<'_>,
 ) -> Result<(), HookFault> {
-    let db = Db::savepoint(transaction.begin().await.map_err(HookFault::Database)?, &scope);
+    let journal = Arc::new(transaction.journal.part(principal::extension(loaded.metadata.name)));
+    let savepoint = transaction.begin().await.map_err(HookFault::Database)?;
+    let db = Db::savepoint(savepoint, &scope, Arc::clone(&journal));
     let limit = loaded.hook_timeout;
     limit_statements(&db, limit).await.map_err(HookFault::Database)?;
     let call = Call { extension: loaded.metadata.name, method: hook.method(), limit };
-    let journal = transaction.journal.part(principal::extension(loaded.metadata.name));
-    let cx = HookContext { scope, db: &db, journal: &journal };
+    let cx = HookContext { scope, db: &db };
     let outcome = contain(call, || loaded.extension().call(&cx, hook)).await;
     let outcome = outcome.map_err(|fault| if is_cut_off(&fault) { Fault::TimedOut(limit) } else { fault });
     let outcome = match outcome {
@@ -47,7 +48,7 @@ pub(crate) async fn call_hook(
     match outcome {
         Ok(()) => {
             db.keep().await.map_err(HookFault::Database)?;
-            transaction.journal.take_in(journal);
+            transaction.journal.take_in(&journal);
             Ok(())
         }
         Err(fault) => {

@@ -21,9 +21,7 @@ impl<T: ?Sized> Provider<'_, T> {
         let own = self.cx.scope.own();
         let contained = Call { extension: own.metadata.name, method: std::any::type_name::<T>(), limit: own.limit };
         // Half of what it wrote must not stay with a caller that goes on without it.
-        self.cx.db.begin_part().await?;
-        let outcome = contain(contained, || call(&self.provider, &self.cx)).await;
-        self.cx.db.end_part(outcome.is_ok()).await?;
+        let outcome = self.cx.db.in_part(contain(contained, || call(&self.provider, &self.cx))).await?;
         outcome.map_err(|fault| match fault {
             Fault::Refused(reason) => veto(reason),
             Fault::Failed(error) if !matches!(error.kind(), Kind::Failed(_)) => error,

@@ -2,13 +2,14 @@
 
 use super::{log, report};
 use crate::{
+    change::{ChangeTx, clusters},
     contain,
     error::{Outcome, Refusal},
     extension::{Desk, Dispatch, Error, Heard, Orchestrator, OrchestratorContext, Receipt, Report, Result},
     model::LogStream,
     registry::{LOCAL, Loaded, Registry},
     server::Server,
-    store,
+    store::{self, WriteTx},
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -130,6 +131,22 @@ impl Desk for ServerDesk {
             log::write_lines(&self.0, found, LogStream::Orchestrator, lines).await.map_err(error)
         })
     }
+
+    fn commit(
+        &self,
+        transaction: WriteTx,
+        now: DateTime<Utc>,
+        noted: Vec<(i64, &'static str)>,
+    ) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let mut tx = ChangeTx::over(&self.0, transaction, now);
+            for (cluster, what) in noted {
+                clusters::find_locked(&tx, cluster).await.map_err(error)?;
+                clusters::note_changes(&mut tx, cluster, &[what]).await.map_err(error)?;
+            }
+            tx.commit().await.map_err(error)
+        })
+    }
 }
 
 impl ServerDesk {
@@ -146,6 +163,8 @@ impl ServerDesk {
 fn error(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Database(error) => error.into(),
+        Refusal::Vetoed(_) => Error::conflict(refusal.to_string()),
+        Refusal::NotFound(detail) => Error::not_found(detail),
         other => Error::failed(other.to_string()),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope};
 use crate::{
-    model::{Cluster, Node, Object, Topic},
-    store::{self, Journal, NewNotification, NodeFilter, Page, Store},
+    model::{Cluster, Node, Object, Release, Topic},
+    store::{self, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
 use std::{fmt, sync::Arc};
@@ -82,7 +82,6 @@ impl CallContext {
 pub struct HookContext<'a> {
     pub(crate) scope: Scope,
     pub(crate) db: &'a Db,
-    pub(crate) journal: &'a Journal,
 }
 
 impl HookContext<'_> {
@@ -108,7 +107,7 @@ impl HookContext<'_> {
             task: None,
             extension: Some(self.scope.own().metadata.name.to_owned()),
         };
-        Ok(store::notifications::insert_with(self.db.core(), self.journal, notification).await?)
+        Ok(store::notifications::insert_with(self.db.core(), self.db.journal(), notification).await?)
     }
 }
 
@@ -201,7 +200,7 @@ impl ExtensionContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone()))
+        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone(), Arc::clone(&self.desk)))
     }
 }
 
@@ -254,6 +253,14 @@ impl<'a> Model<'a> {
     /// What the database says.
     pub async fn cluster(&self, id: i64) -> Result<Option<Cluster>> {
         Ok(store::clusters::find(self.connection, id).await?)
+    }
+
+    /// The release with this id, of which [`Cluster::release`] names one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn release(&self, id: i64) -> Result<Option<Release>> {
+        Ok(store::releases::find(self.connection, id).await?)
     }
 
     /// The attributes of a cluster; empty when there is no such cluster.

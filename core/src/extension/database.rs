@@ -1,15 +1,19 @@
 //! The database as an extension reaches it.
 
 use super::{
-    Model, Scope,
+    Desk, Error, Model, Result, Scope,
     fence::{Access, Fence},
 };
-use crate::store::WriteTx;
+use crate::{
+    model::Node,
+    principal,
+    store::{self, Journal, WriteTx},
+};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 use sea_orm_migration::async_trait;
-use std::{ops::Deref, sync::Arc};
+use std::{fmt, future::Future, ops::Deref, sync::Arc};
 
 /// A handle on the tables of an extension: every query of sea-orm takes it (`Entity::find().all(db)`).
 ///
@@ -22,6 +26,8 @@ pub struct Db {
     connection: Arc<Connection>,
     fence: Arc<Fence>,
     access: Access,
+    /// What is told when a savepoint is kept.
+    journal: Arc<Journal>,
 }
 
 /// What stands behind a [`Db`], without its fence: for the queries of the core.
@@ -34,7 +40,13 @@ pub(crate) enum Connection {
 
 impl Db {
     fn new(connection: Connection, scope: &Scope, access: Access) -> Self {
-        Self { connection: Arc::new(connection), fence: Arc::clone(&scope.own().fence), access }
+        let journal = Journal::new(principal::extension(scope.own().metadata.name), scope.now);
+        Self {
+            connection: Arc::new(connection),
+            fence: Arc::clone(&scope.own().fence),
+            access,
+            journal: journal.into(),
+        }
     }
 
     /// To read from, each time as it is then.
@@ -48,13 +60,22 @@ impl Db {
     }
 
     /// To read from and write to, in a transaction of the core.
-    pub(crate) fn savepoint(savepoint: DatabaseTransaction, scope: &Scope) -> Self {
-        Self::new(Connection::Savepoint(savepoint), scope, Access::Write)
+    pub(crate) fn savepoint(savepoint: DatabaseTransaction, scope: &Scope, journal: Arc<Journal>) -> Self {
+        Self { journal, ..Self::new(Connection::Savepoint(savepoint), scope, Access::Write) }
     }
 
     /// The same connection for another extension.
     pub(super) fn of_peer(&self, fence: &Arc<Fence>) -> Self {
-        Self { connection: Arc::clone(&self.connection), fence: Arc::clone(fence), access: self.access }
+        let (connection, journal) = (Arc::clone(&self.connection), Arc::clone(&self.journal));
+        Self { connection, fence: Arc::clone(fence), access: self.access, journal }
+    }
+
+    /// What is told when the transaction commits.
+    pub(crate) fn journal(&self) -> &Journal {
+        match &*self.connection {
+            Connection::Write(transaction) => &transaction.journal,
+            Connection::Pool(_) | Connection::Savepoint(_) => &self.journal,
+        }
     }
 
     /// The connection as the core uses it.
@@ -62,23 +83,42 @@ impl Db {
         &self.connection
     }
 
-    /// Begins a part of the transaction that can be rolled back by itself, where this handle writes at all.
-    pub(crate) async fn begin_part(&self) -> Result<(), DbErr> {
-        match self.access {
-            Access::Read => Ok(()),
-            Access::Write => self.connection.execute_unprepared("SAVEPOINT rivetgun_part").await.map(drop),
-        }
+    /// Does what may fail while the rest of the transaction goes on: when `work` fails, what it wrote is rolled back, and its
+    /// error is the inner result. Without this, PostgreSQL refuses every statement after one that failed.
+    ///
+    /// ```
+    /// # use rivetgun::prelude::*;
+    /// # async fn measure(cx: &HookContext<'_>, node: &Node) -> Result<()> { Ok(()) }
+    /// async fn measure_if_possible(cx: &HookContext<'_>, node: &Node) -> Result<()> {
+    ///     match cx.db().attempt(measure(cx, node)).await? {
+    ///         Ok(()) => Ok(()),
+    ///         Err(error) => {
+    ///             cx.notify(Topic::Warning, format!("{} is not measured: {}", node.name, error.public()), Some(node)).await
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// When the database can no longer be used at all.
+    pub async fn attempt<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+        Ok(self.in_part(work).await?)
     }
 
-    /// Ends the part that was begun last.
-    pub(crate) async fn end_part(&self, keep: bool) -> Result<(), DbErr> {
+    /// Runs `work` in a part of the transaction that is rolled back by itself when it fails, where this handle writes at all.
+    pub(crate) async fn in_part<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<Result<T, E>, DbErr> {
         if self.access == Access::Read {
-            return Ok(());
+            return Ok(work.await);
         }
-        if !keep {
+        self.connection.execute_unprepared("SAVEPOINT rivetgun_part").await?;
+        let told = self.journal().length();
+        let outcome = work.await;
+        if outcome.is_err() {
+            self.journal().shorten(told);
             self.connection.execute_unprepared("ROLLBACK TO SAVEPOINT rivetgun_part").await?;
         }
-        self.connection.execute_unprepared("RELEASE SAVEPOINT rivetgun_part").await.map(drop)
+        self.connection.execute_unprepared("RELEASE SAVEPOINT rivetgun_part").await?;
+        Ok(outcome)
     }
 
     /// Keeps what was written: releases a savepoint, commits a transaction.
@@ -174,15 +214,17 @@ impl ConnectionTrait for Connection {
 }
 
 /// A transaction that a URL handler began; without [`DbTransaction::commit`] nothing of it stays.
-#[derive(Debug)]
 pub struct DbTransaction {
     db: Db,
     scope: Scope,
+    desk: Arc<dyn Desk>,
+    /// Which clusters changed in what.
+    noted: Vec<(i64, &'static str)>,
 }
 
 impl DbTransaction {
-    pub(crate) fn new(transaction: WriteTx, scope: Scope) -> Self {
-        Self { db: Db::new(Connection::Write(transaction), &scope, Access::Write), scope }
+    pub(crate) fn new(transaction: WriteTx, scope: Scope, desk: Arc<dyn Desk>) -> Self {
+        Self { db: Db::new(Connection::Write(transaction), &scope, Access::Write), scope, desk, noted: Vec::new() }
     }
 
     /// Nodes and clusters, as this transaction sees them.
@@ -191,12 +233,57 @@ impl DbTransaction {
         Model::new(self.db.core(), &self.scope.domain)
     }
 
+    /// The node with this id, which nobody else changes or deletes until this transaction ends, nor its cluster.
+    ///
+    /// Whoever writes what belongs to a node asks for it like this first: a row that is written while the node is being
+    /// deleted would stay behind.
+    ///
+    /// # Errors
+    /// A conflict, when the node joins a cluster at the same moment; what the database says.
+    pub async fn lock_node(&self, id: i64) -> Result<Option<Node>> {
+        let core = self.db.core();
+        // Everybody locks the cluster before its nodes, so that nobody waits in a circle.
+        let clusters = store::nodes::clusters_of(core, &[id]).await?;
+        for cluster in &clusters {
+            store::clusters::find_locked(core, *cluster).await?;
+        }
+        let node = store::nodes::find_locked(core, &self.scope.domain, id).await?;
+        match node.as_ref().and_then(|node| node.cluster) {
+            Some(cluster) if !clusters.contains(&cluster) => {
+                Err(Error::conflict(format!("node {id} joined a cluster at the same moment; try again")))
+            }
+            _ => Ok(node),
+        }
+    }
+
+    /// Notes that a cluster changed since its last deployment, and in what: a word like `disks`, which is then listed in its
+    /// `changes`. It is written when this is committed, and all extensions are told of it like of any change of a cluster.
+    pub fn note_change(&mut self, cluster: i64, what: &'static str) {
+        self.noted.push((cluster, what));
+    }
+
     /// Makes what was written stay.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn commit(self) -> super::Result<()> {
-        Ok(self.db.keep().await?)
+    /// A conflict, when another extension refuses what [`DbTransaction::note_change`] noted; what the database says.
+    pub async fn commit(self) -> Result<()> {
+        if self.noted.is_empty() {
+            return Ok(self.db.keep().await?);
+        }
+        match self.db.into_connection()? {
+            Connection::Write(transaction) => self.desk.commit(transaction, self.scope.now, self.noted).await,
+            Connection::Pool(_) | Connection::Savepoint(_) => Err(Error::failed("this is not a transaction")),
+        }
+    }
+}
+
+impl fmt::Debug for DbTransaction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DbTransaction")
+            .field("db", &self.db)
+            .field("noted", &self.noted)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an extension may answer instead of a result.
 
+use crate::error::Mistake;
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
 /// The result of every fallible method of the contract.
@@ -27,6 +28,7 @@ pub(crate) enum Kind {
     Veto(Cow<'static, str>),
     NotFound(Cow<'static, str>),
     Invalid(Cow<'static, str>),
+    Mistakes(Vec<Mistake>),
     Conflict(Cow<'static, str>),
     Unauthorized(Cow<'static, str>),
     Unavailable(Cow<'static, str>),
@@ -56,6 +58,19 @@ impl Error {
         Self::new(Kind::Invalid(detail.into()))
     }
 
+    /// From a URL handler: the request makes no sense, in one place or several, all of which are told at once. 400.
+    ///
+    /// ```
+    /// # use rivetgun::prelude::*;
+    /// # let error =
+    /// Error::mistakes(vec![Mistake::at("/0/size", "a size is not negative"), Mistake::at("/1/id", "there is no disk sdx")])
+    /// # ;
+    /// ```
+    #[must_use]
+    pub fn mistakes(mistakes: Vec<Mistake>) -> Self {
+        Self::new(Kind::Mistakes(mistakes))
+    }
+
     /// From a URL handler: the state of things forbids it. 409.
     #[must_use]
     pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -78,6 +93,16 @@ impl Error {
     #[must_use]
     pub fn failed(detail: impl Into<String>) -> Self {
         Self::new(Kind::Failed(detail.into().into()))
+    }
+
+    /// What people may read of it: the words of the extension where it chose them for callers, and of any other failure that
+    /// the server's log tells more. Whoever goes on after an error writes that log.
+    #[must_use]
+    pub fn public(&self) -> String {
+        match self.kind() {
+            Kind::Failed(_) => "it failed; the server's log tells why".to_owned(),
+            _ => self.to_string(),
+        }
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -106,6 +131,7 @@ impl fmt::Display for Error {
             | Kind::Conflict(text)
             | Kind::Unauthorized(text)
             | Kind::Unavailable(text) => formatter.write_str(text),
+            Kind::Mistakes(mistakes) => formatter.write_str(&Mistake::all(mistakes)),
             Kind::Failed(error) => formatter.write_str(&crate::error::chain(&**error)),
         }
     }

@@ -33,7 +33,7 @@
 use super::{Db, DbTransaction, Described, Error, Heard, Report, Result, Scope};
 use crate::{
     model::{Cluster, Merged, Node, Object, SentDocument, Work},
-    store::Store,
+    store::{Store, WriteTx},
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -251,7 +251,7 @@ impl Document {
     }
 }
 
-/// The server, as contexts need it to pass on what an orchestrator says.
+/// The server, as contexts need it for what is more than a query.
 pub(crate) trait Desk: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
     /// Applies a report about a task of an orchestrator of this extension.
@@ -263,6 +263,13 @@ pub(crate) trait Desk: Send + Sync {
         task: Uuid,
         lines: Vec<(Option<i64>, String)>,
     ) -> BoxFuture<'a, Result<()>>;
+    /// Notes changes of clusters in a transaction, as all changes are made, and commits it.
+    fn commit(
+        &self,
+        transaction: WriteTx,
+        now: DateTime<Utc>,
+        noted: Vec<(i64, &'static str)>,
+    ) -> BoxFuture<'_, Result<()>>;
 }
 
 /// The context of an orchestrator.
@@ -303,7 +310,7 @@ impl OrchestratorContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone()))
+        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone(), Arc::clone(&self.desk)))
     }
 
     /// Applies a report. It is committed when this returns, so that what brought it can be acknowledged.

@@ -234,6 +234,7 @@ impl IntoResponse for Error {
             Kind::Veto(detail) | Kind::Conflict(detail) => Problem::new(StatusCode::CONFLICT, detail),
             Kind::NotFound(detail) => Problem::new(StatusCode::NOT_FOUND, detail),
             Kind::Invalid(detail) => Problem::bad_request(detail),
+            Kind::Mistakes(mistakes) => Problem::from(Refusal::mistakes(mistakes)),
             Kind::Unauthorized(detail) => Problem::new(StatusCode::UNAUTHORIZED, detail),
             Kind::Unavailable(detail) => Problem::unavailable(detail),
             Kind::Failed(error) => match error.downcast::<DbErr>() {

@@ -43,7 +43,7 @@ pub struct Cluster {
     pub is_customized: bool,
     /// The names of the extensions that are enabled for it, in the total order.
     pub extensions: Vec<String>,
-    /// What changed since the last deployment: `attributes`, `nodes`.
+    /// What changed since the last deployment: `attributes`, `nodes`, and what extensions note, such as `disks`.
     pub changes: Vec<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 words! {
     /// Whether clusters can be made of a release.
-    pub(crate) enum ReleaseState {
+    pub enum ReleaseState {
         /// Clusters can be made of it.
         Available = "available",
         /// It can no longer be used.
@@ -18,23 +18,23 @@ words! {
 
 /// A named version of what clusters run.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Release {
+pub struct Release {
     /// Its id.
-    pub(crate) id: i64,
+    pub id: i64,
     /// Its name, unique together with the version.
-    pub(crate) name: String,
+    pub name: String,
     /// Its version, in whatever form the operator counts.
-    pub(crate) version: String,
+    pub version: String,
     /// What it is, for people.
-    pub(crate) description: String,
+    pub description: String,
     /// The operating system that its nodes run.
-    pub(crate) operating_system: String,
+    pub operating_system: String,
     /// Whether clusters can be made of it.
-    pub(crate) state: ReleaseState,
+    pub state: ReleaseState,
     /// The roles that its nodes may have; when empty, any.
-    pub(crate) roles: Vec<String>,
+    pub roles: Vec<String>,
     /// The extensions that a new cluster has enabled.
-    pub(crate) extensions: Vec<String>,
+    pub extensions: Vec<String>,
 }
 
 impl Release {

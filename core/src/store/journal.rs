@@ -31,8 +31,8 @@ impl Journal {
     }
 
     /// Takes in the events of a part that stays.
-    pub(crate) fn take_in(&self, part: Self) {
-        let part = part.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn take_in(&self, part: &Self) {
+        let part = part.take();
         self.events.lock().unwrap_or_else(PoisonError::into_inner).extend(part);
     }
 
@@ -67,6 +67,16 @@ impl Journal {
             original: original.map(text),
         };
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    /// How many events there are, for [`Journal::shorten`].
+    pub(crate) fn length(&self) -> usize {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Forgets the events that came after so many: a part of the transaction was rolled back.
+    pub(crate) fn shorten(&self, length: usize) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).truncate(length);
     }
 
     fn take(&self) -> Vec<NewEvent> {
