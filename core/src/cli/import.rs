@@ -18,7 +18,7 @@ use crate::{
     settings::Settings,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{
     path::{Path, PathBuf},
@@ -107,8 +107,9 @@ pub(super) async fn import_documents(
 }
 
 async fn add_node(tx: &mut ChangeTx, cluster: &Cluster, identity: Identity, attributes: Object) -> Outcome<()> {
-    let Identity { mac, ip, name, hostname, roles } = identity;
-    let discovery = Discovery { mac: Some(mac), ip, name, ..Discovery::default() };
+    let Identity { mac, ip, name, hostname, roles, disks } = identity;
+    let meta = disks.map(|disks| Object::from_iter([("disks".to_owned(), disks)]));
+    let discovery = Discovery { mac: Some(mac), ip, name, meta, ..Discovery::default() };
     let node = nodes::create_with(tx, discovery, hostname, attributes).await?;
     membership::assign(tx, cluster.id, vec![Assignment { id: node.id, roles }]).await
 }
@@ -120,6 +121,8 @@ struct Identity {
     name: Option<String>,
     hostname: Option<String>,
     roles: Vec<String>,
+    /// As an agent reports them.
+    disks: Option<Value>,
 }
 
 impl Identity {
@@ -139,6 +142,7 @@ impl Identity {
             name: text("user_node_name").or_else(|| text("name")).or_else(|| hostname.clone()),
             hostname,
             roles: roles.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            disks: disks_of(document),
         })
     }
 }
@@ -158,6 +162,21 @@ fn mac_of(document: &Object) -> Result<Option<MacAddress>, String> {
         .chain(of_interfaces.filter_map(|interface| interface.get("mac").or_else(|| interface.get("mac_address"))));
     let first = found.filter_map(Value::as_str).find(|mac| !mac.is_empty());
     first.map(|mac| mac.parse().map_err(|error| format!("{error}"))).transpose()
+}
+
+/// The disks of the document itself, as agents report them (sizes in bytes), or else those of its volumes (sizes in MiB).
+fn disks_of(document: &Object) -> Option<Value> {
+    if let Some(disks @ Value::Array(_)) = document.get("disks") {
+        return Some(disks.clone());
+    }
+    let volumes = document.get("node_volumes")?.as_array()?;
+    let disks = volumes.iter().filter(|volume| volume["type"] == "disk").map(|disk| {
+        // What is no number stays what it is, for whoever reads it to say so.
+        let bytes = disk["size"].as_u64().and_then(|size| size.checked_mul(1 << 20));
+        let size = bytes.map_or_else(|| disk["size"].clone(), Value::from);
+        json!({"disk": disk["id"], "name": disk["name"], "size": size, "extra": disk["extra"]})
+    });
+    Some(disks.collect())
 }
 
 /// A mac for a node that has none: the same documents give the same one, and no hardware has it.
