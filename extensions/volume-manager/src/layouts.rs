@@ -102,7 +102,7 @@ impl<'a> Layouts<'a> {
     /// The attributes of the nodes' cluster, which can be large, where a volume depends on them.
     async fn attributes(self, nodes: &[Node]) -> Result<Object> {
         let depends = |node: &Node| {
-            let wanted = plan::wanted(self.settings, node, &Object::new());
+            let wanted = plan::wanted_by(self.settings, node, &Object::new());
             wanted.iter().any(|wanted| wanted.volume.unless.is_some())
         };
         match nodes.iter().find(|node| depends(node)).and_then(|node| node.cluster) {

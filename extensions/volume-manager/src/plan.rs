@@ -40,13 +40,16 @@ impl Reserved {
     }
 }
 
-/// The volumes that the roles of a node want, in a cluster with these attributes: those of each role that is known, or
-/// else those of `other`. A node without a cluster wants none.
-pub(crate) fn wanted<'a>(settings: &'a VolumeSettings, node: &Node, attributes: &Object) -> Vec<Wanted<'a>> {
-    if node.cluster.is_none() {
-        return Vec::new();
+/// The volumes that a node wants, in a cluster with these attributes. Outside of a cluster it wants none.
+pub(crate) fn wanted_by<'a>(settings: &'a VolumeSettings, node: &Node, attributes: &Object) -> Vec<Wanted<'a>> {
+    match node.cluster {
+        Some(_) => wanted(settings, &node.all_roles(), attributes),
+        None => Vec::new(),
     }
-    let roles = node.all_roles();
+}
+
+/// The volumes that roles want: those of each role that is known, or else those of `other`.
+pub(crate) fn wanted<'a>(settings: &'a VolumeSettings, roles: &[String], attributes: &Object) -> Vec<Wanted<'a>> {
     let mut wants: Vec<_> = roles.iter().filter_map(|role| settings.roles.get(kind_of(role))).flatten().collect();
     if wants.is_empty() {
         wants.extend(settings.roles.get(OTHER).into_iter().flatten());
@@ -79,14 +82,16 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// When its disks make no sense.
     pub(crate) fn of(settings: &'a VolumeSettings, node: &Node, attributes: &Object) -> Result<Self> {
-        let hardware = Hardware::of(&node.meta)?;
-        let mut wanted = wanted(settings, node, attributes);
+        Ok(Self::new(settings, Hardware::of(&node.meta)?, wanted_by(settings, node, attributes)))
+    }
+
+    pub(crate) fn new(settings: &'a VolumeSettings, hardware: Hardware, mut wanted: Vec<Wanted<'a>>) -> Self {
         if hardware.disks.len() == 1 {
             for wanted in wanted.iter_mut().filter(|wanted| wanted.allocate == Allocate::FullDisk) {
                 wanted.allocate = Allocate::All;
             }
         }
-        Ok(Self { settings, hardware, wanted })
+        Self { settings, hardware, wanted }
     }
 
     /// The layout that nobody has edited.
