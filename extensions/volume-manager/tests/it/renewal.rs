@@ -1,0 +1,134 @@
+//! Layouts follow disks, roles and membership; those that a person edited stay.
+
+use crate::common::{assign, cluster, disks, execute, lines, list, meta, node, on_both_urls, told};
+use rivetgun::{
+    prelude::{Value, json},
+    testkit::{TestServer, on_both_databases},
+};
+
+#[test]
+fn a_layout_follows_the_disks_and_the_roles_of_its_node() {
+    on_both_databases("", async |server| {
+        let node = node(&server, "ada", &[102_400]).await;
+        assert_eq!(lines(&server, &node).await, ["sda 101900: "], "no cluster, no volumes");
+        let cluster = cluster(&server, json!({})).await;
+        assign(&server, &cluster, &node, &[]).await;
+        assert_eq!(lines(&server, &node).await, ["sda 101836: os 101836"], "no role: the system has all");
+        assign(&server, &cluster, &node, &["primary-controller"]).await;
+        let controller = ["sda 101580: os 28672, logs 10240, mysql 20480, horizon 11264, image 30924"];
+        assert_eq!(lines(&server, &node).await, controller);
+        server
+            .patch(&format!("/clusters/{cluster}/attributes"), json!({"storage": {"images_ceph": true}}))
+            .await
+            .expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 101644: os 28672, logs 10240, mysql 20480, horizon 11264"]);
+        server.put(&format!("/nodes/{node}"), json!({"pending_roles": ["compute"]})).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 101772: os 28672, vm 73100"]);
+        server.put("/nodes/agent", json!({"id": node, "meta": meta(&[102_400, 51_200])})).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 101772: os 28672, vm 73100", "sdb 50572: vm 50572"]);
+        server.post(&format!("/clusters/{cluster}/unassignment"), json!([{"id": node}])).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 101900: ", "sdb 50700: "]);
+        assert_eq!(told(&server).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_layout_that_a_person_edited_stays_until_it_is_the_default_again() {
+    on_both_databases("", async |server| {
+        let node = node(&server, "ada", &[102_400]).await;
+        let cluster = cluster(&server, json!({})).await;
+        assign(&server, &cluster, &node, &["compute"]).await;
+        let path = format!("/nodes/{node}");
+        let mut edited = disks(&server, &node).await;
+        edited[0]["volumes"][1]["size"] = 5120.into();
+        server.put(&format!("{path}/disks"), edited.clone()).await.expect(200);
+        let kept = "warning: The volumes of node 'ada' stay as they were edited, though its disks or roles changed";
+
+        server.put(&path, json!({"name": "ada", "labels": {"rack": "7"}})).await.expect(200);
+        assert_eq!(told(&server).await, Vec::<String>::new(), "neither disks nor roles changed");
+        server.put(&path, json!({"pending_roles": ["cinder"]})).await.expect(200);
+        assert_eq!(disks(&server, &node).await, edited);
+        assert_eq!(told(&server).await, [kept]);
+        // What was pending becomes what it is, which is the same.
+        server.put(&path, json!({"roles": ["cinder"], "pending_roles": []})).await.expect(200);
+        assert_eq!(told(&server).await, [kept]);
+
+        let defaults = server.get(&format!("{path}/disks/defaults")).await.expect(200);
+        assert_eq!(defaults[0]["volumes"][1]["name"], "cinder");
+        server.put(&format!("{path}/disks"), defaults.clone()).await.expect(200);
+        assert_eq!(disks(&server, &node).await, defaults);
+        server.put(&path, json!({"roles": ["compute"]})).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 101772: os 28672, vm 73100"]);
+        assert_eq!(told(&server).await, [kept]);
+    });
+}
+
+#[test]
+fn a_node_is_created_though_its_disks_make_no_sense() {
+    on_both_databases("", async |server| {
+        let garbage = json!({"disks": [{"name": "sda", "size": "big"}, 7]});
+        let wanted = json!({"mac": "02:00:00:00:00:01", "name": "ada", "meta": garbage});
+        let node = server.post("/nodes", wanted).await.expect(201)["id"].clone();
+        assert_eq!(
+            told(&server).await,
+            [
+                "error: Failed to generate volumes for node 'ada': 'meta.disks[0].size is \"big\", and not a number of bytes; \
+              meta.disks[1] has neither `disk` nor `name`'"
+            ]
+        );
+        server.get(&format!("/nodes/{node}/disks")).await.expect(400);
+        server.put("/nodes/agent", json!({"id": node, "meta": meta(&[10_240])})).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 9740: "]);
+        server.put("/nodes/agent", json!({"id": node, "meta": {"disks": [{"size": -1}]}})).await.expect(200);
+        assert_eq!(lines(&server, &node).await, ["sda 9740: "], "the last one that made sense");
+        assert_eq!(told(&server).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_node_is_created_though_its_layout_cannot_be_written() {
+    on_both_urls(async |url: String| {
+        let server = TestServer::start(Some(url.clone()), "").await;
+        execute(&url, "ALTER TABLE volume_manager_node_volumes RENAME TO volume_manager_away").await;
+        let node = node(&server, "ada", &[102_400]).await;
+        assert_eq!(
+            told(&server).await,
+            ["error: Failed to generate volumes for node 'ada': 'it failed; the server's log tells why'"]
+        );
+        execute(&url, "ALTER TABLE volume_manager_away RENAME TO volume_manager_node_volumes").await;
+        assert_eq!(lines(&server, &node).await, ["sda 101900: "], "a node without a row has the default");
+        server.stop().await;
+    });
+}
+
+#[test]
+fn work_is_refused_for_all_nodes_together_whose_disks_do_not_suffice() {
+    on_both_databases("", async |server| {
+        let cluster = cluster(&server, json!({})).await;
+        for (name, sizes, roles) in [
+            ("large", &[204_800][..], &["controller"][..]),
+            ("small", &[10_240], &["compute"]),
+            ("bare", &[], &["compute"]),
+            ("edited", &[102_400], &["compute"]),
+        ] {
+            let node = node(&server, name, sizes).await;
+            assign(&server, &cluster, &node, roles).await;
+        }
+        let edited = list(&server.get("/nodes").await.expect(200))[3]["id"].clone();
+        let wanted = json!([{"id": "disk/by-path/sda", "size": 101_772, "volumes": [{"name": "vm", "size": 5119}]}]);
+        server.put(&format!("/nodes/{edited}/disks"), wanted).await.expect(200);
+        let path = format!("/clusters/{cluster}/provision");
+        let problem = server.put(&path, Value::Null).await.expect(409);
+        let lines = ["small", "bare", "edited"].map(|name| format!("Node '{name}' has insufficient disk space"));
+        assert_eq!(problem["detail"], lines.join("\n"));
+        assert_eq!(problem["extension"], "volume_manager");
+
+        let large = list(&server.get("/nodes").await.expect(200))[0]["id"].clone();
+        let task = server.put(&format!("{path}?nodes={large}"), Value::Null).await.expect(202);
+        assert_eq!(server.ended(&task).await["status"], "ready");
+        // What is on the disks already needs no check, whatever the agent says now.
+        server.put(&format!("/nodes/{large}"), json!({"pending_roles": ["ceph-osd", "mongo"]})).await.expect(200);
+        let task = server.put(&format!("/clusters/{cluster}/deploy?nodes={large}"), Value::Null).await.expect(202);
+        assert_eq!(server.ended(&task).await["status"], "ready");
+    });
+}
