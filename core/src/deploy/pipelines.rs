@@ -1,7 +1,8 @@
 //! Runs the pipelines of the extensions that are enabled for a cluster, in the total order.
 //!
 //! The data belong to the run: nothing else holds them, and a stage that fails takes them with it. Each pipeline runs as
-//! `prepare`, then the whole document, then each node; a method that is not overridden costs nothing.
+//! `prepare`, then the whole document, then each node; a method that is not overridden costs nothing, and a pipeline that has
+//! no stage for data of this kind is not asked to prepare one.
 
 use super::{DataKind, explain::Trace};
 use crate::{
@@ -60,15 +61,19 @@ struct Run<'a> {
 impl Run<'_> {
     async fn over(&self, mut data: ClusterData, scope: Scope, trace: &mut Trace) -> Result<ClusterData, StageFault> {
         let (extension, metadata) = (self.loaded.metadata.name, self.pipeline.metadata());
+        let mut stages = match self.reach {
+            Reach::Cluster => vec![Stage::Whole(self.kind), Stage::EachNode(self.kind, Arc::clone(&data.node_list))],
+            Reach::Nodes(own) => vec![Stage::EachNode(self.kind, Arc::clone(own))],
+        };
+        stages.retain(|stage| metadata.overrides.contains(&stage.method()));
+        if stages.is_empty() {
+            return Ok(data);
+        }
         let limit = self.server.settings.limits.stage_timeout();
         let call = StageCall { extension, pipeline: Arc::clone(self.pipeline), limit };
         let prepared = self.prepare(&call, &data, scope.clone()).await?;
         let cx = Arc::new(PipelineContext { scope, cluster: Arc::clone(&data.cluster), prepared });
-        let stages = match self.reach {
-            Reach::Cluster => vec![Stage::Whole(self.kind), Stage::EachNode(self.kind, Arc::clone(&data.node_list))],
-            Reach::Nodes(own) => vec![Stage::EachNode(self.kind, Arc::clone(own))],
-        };
-        for stage in stages.into_iter().filter(|stage| metadata.overrides.contains(&stage.method())) {
+        for stage in stages {
             let before = trace.before(&data);
             let start = Instant::now();
             let method = stage.method();

@@ -38,7 +38,8 @@ use std::{any::Any, fmt, future::Future, sync::Arc};
 /// }
 /// ```
 pub trait Pipeline: DescribedPipeline + Send + Sync + 'static {
-    /// Reads what the other methods need, once for a serialization; [`PipelineContext::prepared`] gives it to them.
+    /// Reads what the other methods need, once for a serialization; [`PipelineContext::prepared`] gives it to them. It is not
+    /// called for data of a kind that the pipeline has no stage for.
     fn prepare(
         &self,
         _cx: &PrepareContext,
