@@ -115,6 +115,7 @@ pub mod prelude {
         model::{
             Change, Cluster, ClusterStatus, ErrorType, Event, FieldChange, Filter, InvalidFilter, InvalidMac,
             MacAddress, Node, NodeGroup, NodeStatus, Object, Release, ReleaseState, Role, Topic, UnknownWord, Work,
+            merge,
         },
     };
     pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};

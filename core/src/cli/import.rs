@@ -2,7 +2,7 @@
 //!
 //! What is equal in all documents becomes the cluster's attributes, the rest the attributes of each node, so that the
 //! merged deployment data give back each document. Keys stay whole: a stage finds `network_scheme` of a node in one
-//! piece. Keys that name a node ([`NODE_KEYS`]) are always the node's.
+//! piece. Keys that name a node ([`NodeData::KEYS`]) are always the node's.
 
 use super::{
     CliError,
@@ -11,8 +11,8 @@ use super::{
 use crate::{
     boot::{self, Linked},
     change::{ChangeTx, Tolerance, clusters, clusters::ClusterInput, membership, membership::Assignment, nodes},
-    deploy::NODE_KEYS,
     error::{Outcome, chain},
+    extension::NodeData,
     model::{Cluster, Discovery, MacAddress, Object, contains_nul},
     server::{Clock, Server},
     settings::Settings,
@@ -198,7 +198,7 @@ fn split(documents: Vec<Object>) -> Split {
         return Split { common: Object::new(), own: Vec::new() };
     };
     let shared = |key: &str, value: &Value| {
-        !NODE_KEYS.contains(&key) && others.iter().all(|other| other.get(key) == Some(value))
+        !NodeData::KEYS.contains(&key) && others.iter().all(|other| other.get(key) == Some(value))
     };
     let common: Object = first
         .iter()

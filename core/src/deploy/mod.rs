@@ -27,7 +27,7 @@ pub(crate) use orchestrator::{ByName, desk, orchestrators};
 pub(crate) use removal::{delete_cluster, delete_nodes};
 pub(crate) use report::fail;
 pub(crate) use request::{Wanted, WorkRequest, request};
-pub(crate) use serialize::{NODE_KEYS, Selection, preview};
+pub(crate) use serialize::{Selection, preview};
 pub(crate) use stop::stop;
 
 use crate::{

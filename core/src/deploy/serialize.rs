@@ -1,7 +1,7 @@
 //! Makes the data of a cluster: what its nodes share, and one document a node.
 //!
 //! The attributes of people are the data. Beside them stand a few keys that Rivetgun fills in where nobody has set them:
-//! `cluster` in the common part, and [`NODE_KEYS`] in the document of a node. The data for provisioning are made of the
+//! `cluster` in the common part, and [`NodeData::KEYS`] in the document of a node. The data for provisioning are made of the
 //! object `provision` of the attributes, with the `interfaces` and `disks` that the agent found.
 
 use super::{DataKind, explain::Trace, pipelines};
@@ -19,9 +19,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// The keys of a node's document that Rivetgun fills in where the node's attributes do not have them.
-pub(crate) const NODE_KEYS: [&str; 7] = ["uid", "name", "hostname", "fqdn", "mac", "ip", "roles"];
 
 /// Which nodes of a cluster are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +143,7 @@ fn document(kind: DataKind, node: &Node) -> Object {
             document.entry(key).or_insert(value);
         }
     };
-    for (key, value) in NODE_KEYS.into_iter().zip(filled_in) {
+    for (key, value) in NodeData::KEYS.into_iter().zip(filled_in) {
         fill_in(key, node.attributes.get(key).cloned().or(value));
     }
     if kind == DataKind::Provisioning {

@@ -76,6 +76,10 @@ impl ClusterData {
 }
 
 impl NodeData {
+    /// The keys that say which node it is. Rivetgun fills them in where the attributes of the node do not have them, and stages
+    /// leave them as they are.
+    pub const KEYS: [&'static str; 7] = ["uid", "name", "hostname", "fqdn", "mac", "ip", "roles"];
+
     pub(crate) fn new(id: i64, document: Object) -> Self {
         Self { id, document }
     }

@@ -5,7 +5,7 @@ use super::{
     fence::{Access, Fence},
 };
 use crate::{
-    model::Node,
+    model::{Cluster, Node},
     principal,
     store::{self, Journal, WriteTx},
 };
@@ -233,14 +233,34 @@ impl DbTransaction {
         Model::new(self.db.core(), &self.scope.domain)
     }
 
-    /// The node with this id, which nobody else changes or deletes until this transaction ends, nor its cluster.
+    /// The cluster with this id, which nobody changes or deletes until this transaction ends: for who writes rows about it,
+    /// so that none is left behind by a cluster that goes at the same time.
     ///
-    /// Whoever writes what belongs to a node asks for it like this first: a row that is written while the node is being
-    /// deleted would stay behind.
+    /// ```
+    /// # use rivetgun::prelude::*;
+    /// async fn note(cx: ExtensionContext, Path(cluster_id): Path<i64>) -> Result<StatusCode> {
+    ///     let tx = cx.transaction().await?;
+    ///     let cluster = tx.lock_cluster(cluster_id).await?;
+    ///     // … rows about it are written with `&*tx` …
+    ///     # drop(cluster);
+    ///     tx.commit().await?;
+    ///     Ok(StatusCode::NO_CONTENT)
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// A conflict, when the node joins a cluster at the same moment; what the database says.
-    pub async fn lock_node(&self, id: i64) -> Result<Option<Node>> {
+    /// [`Error::not_found`] when there is no such cluster; what the database says.
+    pub async fn lock_cluster(&self, id: i64) -> Result<Cluster> {
+        let cluster = store::clusters::find_locked(self.db.core(), id).await?;
+        cluster.ok_or_else(|| Error::not_found(format!("cluster {id} does not exist")))
+    }
+
+    /// The node with this id, which nobody else changes or deletes until this transaction ends, nor its cluster: for who
+    /// writes rows about it, like [`DbTransaction::lock_cluster`].
+    ///
+    /// # Errors
+    /// [`Error::not_found`] when there is no such node; a conflict, when the node joins a cluster at the same moment; what the database says.
+    pub async fn lock_node(&self, id: i64) -> Result<Node> {
         let core = self.db.core();
         // Everybody locks the cluster before its nodes, so that nobody waits in a circle.
         let clusters = store::nodes::clusters_of(core, &[id]).await?;
@@ -248,7 +268,8 @@ impl DbTransaction {
             store::clusters::find_locked(core, *cluster).await?;
         }
         let node = store::nodes::find_locked(core, &self.scope.domain, id).await?;
-        match node.as_ref().and_then(|node| node.cluster) {
+        let node = node.ok_or_else(|| Error::not_found(format!("node {id} does not exist")))?;
+        match node.cluster {
             Some(cluster) if !clusters.contains(&cluster) => {
                 Err(Error::conflict(format!("node {id} joined a cluster at the same moment; try again")))
             }

@@ -7,8 +7,18 @@ use super::Object;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-/// Merges `over` into `base`.
-pub(crate) fn merge(base: &mut Object, over: Object) {
+/// Merges `over` into `base`, as the part of a node is merged into what all nodes share: objects key by key, at every depth;
+/// everything else replaces what is there, `null` included.
+///
+/// ```
+/// # use rivetgun::prelude::*;
+/// let (mut base, mut over) = (Object::new(), Object::new());
+/// base.insert("ntp".into(), json!({"servers": ["10.20.0.1"], "drift": true}));
+/// over.insert("ntp".into(), json!({"servers": ["10.30.0.1"]}));
+/// merge(&mut base, over);
+/// assert_eq!(base["ntp"], json!({"servers": ["10.30.0.1"], "drift": true}));
+/// ```
+pub fn merge(base: &mut Object, over: Object) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),

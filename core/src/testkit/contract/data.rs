@@ -4,7 +4,7 @@ use super::{
     Subject, check,
     sample::{FOREIGN, Sample, foreign, made},
 };
-use crate::deploy::{DataKind, NODE_KEYS};
+use crate::{deploy::DataKind, extension::NodeData};
 use serde_json::{Value, json};
 
 check!(DETERMINISTIC = "its stages make the same of the same", repeated);
@@ -44,7 +44,7 @@ async fn kept(subject: &Subject) {
         keeps(subject, kind, "what all nodes share", &before["common"], &after["common"], &["cluster"]);
         for node in &sample.nodes {
             let (place, id) = (format!("node {node}"), node.to_string());
-            keeps(subject, kind, &place, &before["nodes"][&id], &after["nodes"][&id], &NODE_KEYS);
+            keeps(subject, kind, &place, &before["nodes"][&id], &after["nodes"][&id], &NodeData::KEYS);
         }
     }
 }
