@@ -105,11 +105,11 @@ pub mod prelude {
     pub use crate::{
         error::Mistake,
         extension::{
-            CallContext, Calls, ClusterData, Db, DbTransaction, Dispatch, Document, Documents, Error, EventContext,
-            Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData, NodeReport,
-            Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines, PrepareContext,
-            Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, Subscriptions, Urls, delete,
-            get, patch, post, put, veto,
+            CallContext, Calls, ClusterData, Db, DbTransaction, Demo, Dispatch, Document, Documents, Error,
+            EventContext, Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData,
+            NodeReport, Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines,
+            PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, Subscriptions,
+            Urls, delete, get, patch, post, put, veto,
         },
         http::{Json, Query},
         model::{

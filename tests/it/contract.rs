@@ -30,6 +30,10 @@ impl Extension for Sloppy {
         pipelines![Forgetful]
     }
 
+    fn demo(&self) -> Demo {
+        Demo::new().get("/sloppy/a").post("/sloppy/{node_id}", json!({"cluster": "{cluster_id}"}))
+    }
+
     async fn on_cluster_update(&self, _cx: &HookContext<'_>, cluster: &Cluster, _change: &Change) -> Result<()> {
         if cluster.name == "contract, renamed" {
             std::future::pending::<()>().await;
@@ -101,6 +105,7 @@ fn the_suite_tells_everything_that_an_extension_does_wrong() {
         "taken back once, they leave sloppy_stays",
         "the migration m20261121_000002_stays of `sloppy` failed",
         "POST /api/v1/sloppy/7 was answered with 400, and not as a problem",
+        "POST /api/v1/sloppy/1 of its demo was answered with 400",
         "(sqlite, postgres)",
     ] {
         assert!(told.contains(part), "{part:?} is not in: {told}");

@@ -27,7 +27,7 @@ use std::{
 
 /// Why documents could not be imported. Nothing was written then.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ImportError {
+pub(crate) enum ImportError {
     #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{} is not a deployment document: {detail}", path.display())]

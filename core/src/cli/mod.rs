@@ -1,7 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error; colours end where no terminal is.
 
 mod arguments;
-mod demo;
+pub(crate) mod demo;
 mod diff;
 mod explain;
 mod extensions;
@@ -23,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-enum CliError {
+pub(crate) enum CliError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]

@@ -2,8 +2,8 @@
 
 use super::{Call, Fault, contain_plain};
 use crate::extension::{
-    Called, Declared, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError, SetupContext,
-    UrlEntry,
+    Called, Declared, Demo, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError,
+    SetupContext, UrlEntry,
 };
 use sea_orm_migration::MigrationTrait;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -45,6 +45,13 @@ pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Res
         orchestrators: contained_call(name, "orchestrators", || extension.orchestrators().into_vec())?,
         extension,
     })
+}
+
+/// Makes an extension and asks it for its demo, before there are settings: the demo brings them.
+pub(crate) fn demo(registration: &Registration) -> Result<Demo, (&'static str, Fault)> {
+    let name = registration.metadata.name;
+    let extension = contained_call(name, "default", || (registration.make)())?;
+    contained_call(name, "demo", || extension.demo())
 }
 
 fn contained_call<T>(

@@ -12,7 +12,7 @@ mod provider;
 mod stages;
 
 pub(crate) use crate::error::panic_text;
-pub(crate) use assembly::{Parts, assemble};
+pub(crate) use assembly::{Parts, assemble, demo};
 pub(crate) use delivery::deliver;
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};

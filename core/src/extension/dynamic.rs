@@ -1,8 +1,8 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
 use super::{
-    Calls, EventContext, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides, Result,
-    SectionError, SetupContext, Subscriptions, Urls, extension_section,
+    Calls, Demo, EventContext, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides,
+    Result, SectionError, SetupContext, Subscriptions, Urls, extension_section,
 };
 use crate::model::Event;
 use futures_util::future::BoxFuture;
@@ -16,6 +16,7 @@ pub(crate) trait DynExtension: Send + Sync {
     fn calls(&self) -> Calls;
     fn orchestrators(&self) -> Orchestrators;
     fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions;
+    fn demo(&self) -> Demo;
     /// Reads the extension's section of the settings into its own type.
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
@@ -55,6 +56,10 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn handle_event<'a>(&'a self, cx: &'a EventContext, event: &'a Event) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.0.handle_event(cx, event))
+    }
+
+    fn demo(&self) -> Demo {
+        self.0.demo()
     }
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {

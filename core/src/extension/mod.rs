@@ -6,6 +6,7 @@
 mod context;
 mod data;
 mod database;
+mod demo;
 mod dynamic;
 mod error;
 mod fence;
@@ -26,6 +27,7 @@ mod urls;
 pub use context::{CallContext, ExtensionContext, HookContext, Model, PipelineContext, PrepareContext};
 pub use data::{ClusterData, NodeData};
 pub use database::{Db, DbTransaction};
+pub use demo::Demo;
 pub use error::{Error, Result, veto};
 pub use metadata::{Described, DescribedPipeline, Metadata, PipelineMetadata, Registration};
 pub use methods::{Methods, delete, get, patch, post, put};
@@ -40,6 +42,7 @@ pub use subscription::{EventContext, Subscriptions};
 pub use urls::Urls;
 
 pub(crate) use database::Connection;
+pub(crate) use demo::{DemoIds, DemoRequest};
 pub(crate) use dynamic::DynExtension;
 pub(crate) use error::Kind;
 pub(crate) use fence::Fence;
@@ -133,6 +136,11 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// people can replay or drop.
     fn handle_event(&self, _cx: &EventContext, _event: &Event) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
+    }
+
+    /// What `rivetgun demo` does to show it at work; see [`Demo`].
+    fn demo(&self) -> Demo {
+        Demo::new()
     }
 
     /// A node was created: after the insert, before the commit.

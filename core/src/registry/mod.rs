@@ -14,7 +14,7 @@ use calls::Party;
 use crate::{
     contain::{self, Parts},
     extension::{
-        Called, Containment, Declared, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer,
+        Called, Containment, Declared, Demo, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer,
         Provided, Registration, SectionError, UrlEntry,
     },
     model::{Cluster, Node},
@@ -134,6 +134,21 @@ impl Registry {
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
         (Self { extensions, calls }, problems)
+    }
+
+    /// What each extension that is linked into this binary declares for the demo, in the order of their names.
+    pub(crate) fn demos() -> Result<BTreeMap<&'static str, Demo>, BootProblems> {
+        let (mut demos, mut problems) = (BTreeMap::new(), Vec::new());
+        for registration in inventory::iter::<Registration> {
+            let metadata = registration.metadata;
+            match contain::demo(registration) {
+                Ok(demo) => drop(demos.insert(metadata.name, demo)),
+                Err((method, fault)) => {
+                    problems.push(BootProblem::Declaration { metadata, method, fault: fault.to_string() });
+                }
+            }
+        }
+        if problems.is_empty() { Ok(demos) } else { Err(BootProblems(problems)) }
     }
 
     /// All extensions as contexts need them, each fenced in among `owners`.

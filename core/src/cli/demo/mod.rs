@@ -1,26 +1,32 @@
 //! `rivetgun demo`: the main job from end to end on a sample cluster, with whatever extensions are linked.
 
+mod declared;
 mod progress;
+mod requests;
 
 use super::{
     CliError, explain,
     import::{self, Document},
-    output::{BAD, FAINT, GOOD, NAME, STRONG, say},
+    output::{FAINT, GOOD, NAME, STRONG, say},
     serve::signals,
 };
 use crate::{
     boot::{self, BootError, Linked, Started},
     change::{Tolerance, enabling},
     deploy::{self, DataKind, LocalSettings, Selection, Wanted, WorkRequest},
-    http::{Api, BASE, templates},
+    extension::DemoIds,
+    http::BASE,
     model::{Cluster, Node, TaskStatus},
+    registry::Registry,
     server::{Clock, Server},
     settings::{Orchestrators, Settings},
     store,
 };
-use axum::{body::to_bytes, extract::Request, http::Method};
+use requests::Requests;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Instant};
 use tokio::net::TcpListener;
+
+pub(crate) use declared::lay_out;
 
 const SAMPLE: [(&str, &str); 4] = [
     ("controller.yaml", include_str!("sample/controller.yaml")),
@@ -32,8 +38,6 @@ const SAMPLE: [(&str, &str); 4] = [
 /// Stands in for the command that an operator would write: it takes the node's data and pretends to work.
 const PROVISION: &str = "cat >/dev/null; for p in 20 40 60 80; do echo progress $p; sleep 0.1; done; echo \"$RIVETGUN_NODE_NAME: image written\"";
 const DEPLOY: &str = "cat >/dev/null; for p in 25 50 75; do echo progress $p; sleep 0.1; done; echo \"$RIVETGUN_NODE_NAME: roles applied\"";
-/// Longer answers are cut in what is shown.
-const SHOWN_BYTES: usize = 600;
 
 pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> Result<(), CliError> {
     let mut signals = signals()?;
@@ -59,7 +63,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(S
         deploy: Some(DEPLOY.to_owned()),
         ..LocalSettings::default()
     };
-    let settings = Settings {
+    let mut settings = Settings {
         state_dir: state.to_owned(),
         database_url: None,
         migrate: true,
@@ -68,6 +72,12 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(S
     };
     let listener = boot::listen(listen).await?;
     let address = listener.local_addr().map_err(BootError::Serve)?;
+    let demos = Registry::demos().map_err(BootError::Problems)?;
+    for (extension, demo) in &demos {
+        let section = lay_out(demo, &state.join("demo").join(extension));
+        let section = section.map_err(|detail| CliError::Told(format!("extension `{extension}`: {detail}")))?;
+        settings.extensions.entry((*extension).to_owned()).or_default().extend(section);
+    }
 
     title("1. A server, its database and its extensions")?;
     let migrated = Linked::new(settings)?.migrated().await?;
@@ -79,8 +89,14 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(S
         say(format!("   extension {NAME}{}{NAME:#} {}: {}", metadata.name, metadata.version, metadata.description))?;
     }
 
+    title("2. A cluster, imported from one document a node (`rivetgun import FILE… --cluster sample`)")?;
     let (cluster, nodes) = import_sample(&server).await?;
+    for node in &nodes {
+        show_node(node)?;
+    }
     enable_all(&server, &cluster).await?;
+    let requests = Requests { api: &api, address, ids: ids_of(&cluster, &nodes) };
+    requests.declared(&server, &demos, state).await?;
     show_changes(&server, &cluster).await?;
 
     title(
@@ -96,29 +112,36 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(S
         say(format!("   {GOOD}{}{GOOD:#} {}", task.status, task.message))?;
     }
 
-    call_urls(&server, &api, &cluster, &nodes, address).await?;
+    title("6. The URLs of the extensions")?;
+    requests.to_read(&server).await?;
     say(format!("\n{GOOD}done{GOOD:#} in {:.1} s", start.elapsed().as_secs_f64()))?;
     where_to_look(&cluster, address)?;
     Ok((Started { server, api }, listener))
 }
 
-async fn import_sample(server: &Arc<Server>) -> Result<(Cluster, Vec<Node>), CliError> {
-    title("2. A cluster, imported from one document a node (`rivetgun import FILE… --cluster sample`)")?;
+/// Makes the sample cluster, as `rivetgun import` does.
+pub(crate) async fn import_sample(server: &Arc<Server>) -> Result<(Cluster, Vec<Node>), CliError> {
     let documents: Vec<Document> =
         SAMPLE.iter().map(|(name, text)| import::parse(Path::new(name), text)).collect::<Result<_, _>>()?;
     let (cluster, _) = import::import_documents(server, documents, "sample".to_owned()).await?;
     let nodes = store::nodes::of_cluster(server.store.reader(), &server.domain, cluster.id).await.map_err(told)?;
-    for node in &nodes {
-        say(format!(
-            "   node {} {STRONG}{:<11}{STRONG:#} {} {:<12} {FAINT}{}{FAINT:#}",
-            node.id,
-            node.name,
-            node.mac,
-            node.ip.as_deref().unwrap_or_default(),
-            node.pending_roles.join(", ")
-        ))?;
-    }
     Ok((cluster, nodes))
+}
+
+/// What the placeholders of requests stand for on the sample cluster.
+pub(crate) fn ids_of(cluster: &Cluster, nodes: &[Node]) -> DemoIds {
+    DemoIds { cluster: cluster.id, node: nodes.first().map(|node| node.id).unwrap_or_default() }
+}
+
+fn show_node(node: &Node) -> Result<(), CliError> {
+    say(format!(
+        "   node {} {STRONG}{:<11}{STRONG:#} {} {:<12} {FAINT}{}{FAINT:#}",
+        node.id,
+        node.name,
+        node.mac,
+        node.ip.as_deref().unwrap_or_default(),
+        node.pending_roles.join(", ")
+    ))
 }
 
 async fn enable_all(server: &Arc<Server>, cluster: &Cluster) -> Result<(), CliError> {
@@ -134,37 +157,6 @@ async fn show_changes(server: &Arc<Server>, cluster: &Cluster) -> Result<(), Cli
     title("4. What each pipeline changes in the outgoing data (`rivetgun explain sample`)")?;
     for kind in [DataKind::Provisioning, DataKind::Deployment] {
         explain::show(kind, &deploy::explain(server, cluster.id, kind, &Selection::All).await?)?;
-    }
-    Ok(())
-}
-
-async fn call_urls(
-    server: &Arc<Server>,
-    api: &Api,
-    cluster: &Cluster,
-    nodes: &[Node],
-    address: SocketAddr,
-) -> Result<(), CliError> {
-    title("6. The URLs of the extensions")?;
-    let ids = |group: &str| match group {
-        "node_id" => nodes.first().map(|node| node.id.to_string()),
-        "cluster_id" => Some(cluster.id.to_string()),
-        _ => None,
-    };
-    let urls = server.registry.iter().flat_map(|loaded| &loaded.urls);
-    for url in urls.filter(|url| url.methods.roles().any(|(method, _)| method == Method::GET)) {
-        // The last template is the one with all that is optional.
-        let Some(path) = templates(url.pattern).into_iter().rev().find_map(|template| template.filled(ids)) else {
-            continue;
-        };
-        let path = format!("{BASE}{path}");
-        let request = Request::get(&path).body(axum::body::Body::empty());
-        let response = api.answer(request.map_err(|error| CliError::Told(error.to_string()))?).await;
-        let status = response.status();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
-        let style = if status.is_success() { GOOD } else { BAD };
-        say(format!("   curl http://{address}{path}   {style}{}{style:#}", status.as_u16()))?;
-        say(format!("   {FAINT}{}{FAINT:#}", shortened(&String::from_utf8_lossy(&body))))?;
     }
     Ok(())
 }
@@ -187,14 +179,6 @@ fn where_to_look(cluster: &Cluster, address: SocketAddr) -> Result<(), CliError>
 
 fn title(text: &str) -> Result<(), CliError> {
     say(format!("\n{STRONG}{text}{STRONG:#}"))
-}
-
-fn shortened(text: &str) -> String {
-    let text = text.trim_end();
-    match text.char_indices().nth(SHOWN_BYTES) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 fn told(error: sea_orm::DbErr) -> CliError {

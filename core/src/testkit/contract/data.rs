@@ -11,10 +11,16 @@ check!(DETERMINISTIC = "its stages make the same of the same", repeated);
 check!(KEEPS = "its stages keep what they do not own", kept);
 
 async fn repeated(subject: &Subject) {
-    let Some(sample) = enabled(subject).await else { return };
+    if let Some(sample) = enabled(subject).await {
+        repeated_for(subject, &sample).await;
+    }
+}
+
+/// Looks whether the data of a cluster, for which it is enabled, are made alike each time.
+pub(super) async fn repeated_for(subject: &Subject, sample: &Sample) {
     for kind in DataKind::ALL {
         let (Some(first), Some(second)) =
-            (data(subject, &sample, kind, "").await, data(subject, &sample, kind, "").await)
+            (data(subject, sample, kind, "").await, data(subject, sample, kind, "").await)
         else {
             continue;
         };
@@ -23,7 +29,7 @@ async fn repeated(subject: &Subject) {
             subject
                 .find(format!("the {kind} data differ when they are made again, though the time stood still: {patch}"));
         }
-        let of_one = data(subject, &sample, kind, &format!("?nodes={}", sample.nodes[0])).await;
+        let of_one = data(subject, sample, kind, &format!("?nodes={}", sample.nodes[0])).await;
         if of_one.is_some_and(|data| data["nodes"].as_object().map(serde_json::Map::len) != Some(1)) {
             subject.find(format!("{kind} data that are wanted for one node are not those of one node"));
         }
@@ -69,7 +75,7 @@ async fn enabled(subject: &Subject) -> Option<Sample> {
     Some(sample)
 }
 
-async fn enable(subject: &Subject, sample: &Sample) -> Option<Value> {
+pub(super) async fn enable(subject: &Subject, sample: &Sample) -> Option<Value> {
     let path = format!("/clusters/{}/extensions", sample.cluster);
     made(subject, &subject.server.put(&path, json!([subject.metadata.name])).await)
 }

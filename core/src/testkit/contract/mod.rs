@@ -11,11 +11,13 @@
 //! ```
 //!
 //! An extension that needs settings, or attributes to make data of, is given them: [`Contract::settings`],
-//! [`Contract::attributes`], [`Contract::hardware`].
+//! [`Contract::attributes`], [`Contract::hardware`]. The settings of its [`Demo`](crate::prelude::Demo) it has anyway, with the
+//! files that they speak of.
 //!
 //! The checks are gathered by `linkme`; each file of this folder adds its own.
 
 mod data;
+mod demo;
 mod garbage;
 mod life;
 mod metadata;
@@ -24,15 +26,17 @@ mod sample;
 
 use super::TestServer;
 use crate::{
-    extension::{Described, Metadata},
+    cli::demo::lay_out,
+    extension::{Demo, Described, Metadata},
     model::Object,
+    registry::Registry,
     server::Clock,
 };
 use chrono::DateTime;
 use futures_util::future::LocalBoxFuture;
 use linkme::distributed_slice;
 use serde_json::Value;
-use std::cell::RefCell;
+use std::{cell::RefCell, path::Path};
 
 /// How long a hook may take unless the settings say otherwise, in milliseconds.
 const HOOK_LIMIT: i64 = 1_000;
@@ -62,6 +66,7 @@ use check;
 pub(crate) struct Subject {
     pub(crate) metadata: &'static Metadata,
     pub(crate) server: TestServer,
+    demo: Demo,
     attributes: Object,
     hardware: Object,
     findings: RefCell<Vec<String>>,
@@ -120,7 +125,10 @@ impl Contract {
     /// When the extension does not keep the contract: with everything that was found.
     #[track_caller]
     pub fn check(self) {
-        let settings = self.settings_with_limit();
+        let mut demos = Registry::demos().unwrap_or_else(|problems| panic!("{problems}"));
+        let demo = demos.remove(self.metadata.name).unwrap_or_default();
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+        let settings = self.settings_with(&demo, dir.path());
         let findings = RefCell::new(Vec::new());
         let mut checks: Vec<&Check> = CHECKS.iter().collect();
         checks.sort_by_key(|check| check.title);
@@ -132,6 +140,7 @@ impl Contract {
                     metadata: self.metadata,
                     attributes: self.attributes.clone(),
                     hardware: self.hardware.clone(),
+                    demo: demo.clone(),
                     findings: RefCell::default(),
                     server,
                 };
@@ -145,8 +154,9 @@ impl Contract {
         assert!(findings.is_empty(), "{}", told(self.metadata.name, findings));
     }
 
-    /// The settings, with a time limit for the hooks where they have none.
-    fn settings_with_limit(&self) -> String {
+    /// The settings, with those of the demo and a time limit for the hooks where they do not say.
+    fn settings_with(&self, demo: &Demo, dir: &Path) -> String {
+        let of_demo = lay_out(demo, dir).unwrap_or_else(|error| panic!("{error}"));
         let mut settings: toml::Table =
             self.settings.parse().unwrap_or_else(|error| panic!("the settings are not TOML: {error}"));
         let extensions = settings.entry("extensions").or_insert_with(|| toml::Value::Table(toml::Table::new()));
@@ -154,7 +164,9 @@ impl Contract {
             extensions.entry(self.metadata.name).or_insert_with(|| toml::Value::Table(toml::Table::new()))
         });
         if let Some(toml::Value::Table(section)) = section {
-            section.entry("hook_timeout_ms").or_insert(HOOK_LIMIT.into());
+            for (key, value) in of_demo.into_iter().chain([("hook_timeout_ms".to_owned(), HOOK_LIMIT.into())]) {
+                section.entry(key).or_insert(value);
+            }
         }
         settings.to_string()
     }
