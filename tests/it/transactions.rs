@@ -68,7 +68,8 @@ async fn all(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
 
 async fn furnish(cx: ExtensionContext, Path(id): Path<i64>) -> Result<StatusCode> {
     let mut tx = cx.transaction().await?;
-    let node = tx.lock_node(id).await?;
+    let unknown = || Error::not_found(format!("node {id} does not exist"));
+    let node = tx.lock_node(id).await?.ok_or_else(unknown)?;
     let insert = "INSERT INTO carpenter_rows (event, subject) VALUES ('furnished', $1)";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), insert, [node.name.into()]);
     tx.execute_raw(statement).await?;

@@ -233,14 +233,15 @@ impl DbTransaction {
         Model::new(self.db.core(), &self.scope.domain)
     }
 
-    /// The cluster with this id, which nobody changes or deletes until this transaction ends: for who writes rows about it,
-    /// so that none is left behind by a cluster that goes at the same time.
+    /// The cluster with this id, which nobody changes or deletes until this transaction ends. Whoever writes rows about a
+    /// cluster begins with it, so that none is left behind when the cluster is deleted at the same time.
     ///
     /// ```
     /// # use rivetgun::prelude::*;
     /// async fn note(cx: ExtensionContext, Path(cluster_id): Path<i64>) -> Result<StatusCode> {
     ///     let tx = cx.transaction().await?;
-    ///     let cluster = tx.lock_cluster(cluster_id).await?;
+    ///     let missing = || Error::not_found(format!("cluster {cluster_id} does not exist"));
+    ///     let cluster = tx.lock_cluster(cluster_id).await?.ok_or_else(missing)?;
     ///     // … rows about it are written with `&*tx` …
     ///     # drop(cluster);
     ///     tx.commit().await?;
@@ -249,18 +250,17 @@ impl DbTransaction {
     /// ```
     ///
     /// # Errors
-    /// [`Error::not_found`] when there is no such cluster; what the database says.
-    pub async fn lock_cluster(&self, id: i64) -> Result<Cluster> {
-        let cluster = store::clusters::find_locked(self.db.core(), id).await?;
-        cluster.ok_or_else(|| Error::not_found(format!("cluster {id} does not exist")))
+    /// What the database says.
+    pub async fn lock_cluster(&self, id: i64) -> Result<Option<Cluster>> {
+        Ok(store::clusters::find_locked(self.db.core(), id).await?)
     }
 
     /// The node with this id, which nobody else changes or deletes until this transaction ends, nor its cluster: for who
     /// writes rows about it, like [`DbTransaction::lock_cluster`].
     ///
     /// # Errors
-    /// [`Error::not_found`] when there is no such node; a conflict, when the node joins a cluster at the same moment; what the database says.
-    pub async fn lock_node(&self, id: i64) -> Result<Node> {
+    /// A conflict, when the node joins a cluster at the same moment; what the database says.
+    pub async fn lock_node(&self, id: i64) -> Result<Option<Node>> {
         let core = self.db.core();
         // Everybody locks the cluster before its nodes, so that nobody waits in a circle.
         let clusters = store::nodes::clusters_of(core, &[id]).await?;
@@ -268,8 +268,7 @@ impl DbTransaction {
             store::clusters::find_locked(core, *cluster).await?;
         }
         let node = store::nodes::find_locked(core, &self.scope.domain, id).await?;
-        let node = node.ok_or_else(|| Error::not_found(format!("node {id} does not exist")))?;
-        match node.cluster {
+        match node.as_ref().and_then(|node| node.cluster) {
             Some(cluster) if !clusters.contains(&cluster) => {
                 Err(Error::conflict(format!("node {id} joined a cluster at the same moment; try again")))
             }

@@ -32,7 +32,7 @@ pub(crate) async fn edit(
     Json(given): Json<Vec<GivenDisk>>,
 ) -> Result<Json<Vec<Disk>>> {
     let mut tx = cx.transaction().await?;
-    let node = tx.lock_node(node_id).await?;
+    let node = tx.lock_node(node_id).await?.ok_or_else(|| unknown(node_id))?;
     if matches!(node.status, NodeStatus::Provisioning | NodeStatus::Deploying | NodeStatus::Removing) {
         let detail = format!("node {node_id} is {}; its disks can be changed when that has ended", node.status);
         return Err(Error::conflict(detail));

@@ -40,7 +40,8 @@ impl Requests<'_> {
             if !demo.files.is_empty() {
                 let files: Vec<&str> = demo.files.iter().map(|(path, _)| path.as_str()).collect();
                 let dir = state.join("demo").join(name);
-                say(format!("   {NAME}{name}{NAME:#} finds in {}: {}", dir.display(), files.join(", ")))?;
+                say(format!("   {NAME}{name}{NAME:#} is given files below {}:", dir.display()))?;
+                say(format!("   {FAINT}{}{FAINT:#}", files.join(", ")))?;
             }
             for request in &demo.requests {
                 self.show(&request.filled(self.ids)).await?;

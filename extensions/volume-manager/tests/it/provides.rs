@@ -21,7 +21,7 @@ impl Extension for Shrinker {
 
 async fn shrink(cx: ExtensionContext, Path(node_id): Path<i64>) -> Result<StatusCode> {
     let tx = cx.transaction().await?;
-    let node = tx.lock_node(node_id).await?;
+    let node = tx.lock_node(node_id).await?.ok_or_else(|| Error::not_found("there is no such node"))?;
     let volumes = cx.provider::<dyn Volumes>()?.within(&tx);
     let mut disks = volumes.call(|volumes, cx| volumes.get(cx, &node)).await?;
     for part in disks.iter_mut().filter_map(|disk| disk.volumes.last_mut()) {
@@ -35,7 +35,7 @@ async fn shrink(cx: ExtensionContext, Path(node_id): Path<i64>) -> Result<Status
 
 async fn restore(cx: ExtensionContext, Path(node_id): Path<i64>) -> Result<StatusCode> {
     let tx = cx.transaction().await?;
-    let node = tx.lock_node(node_id).await?;
+    let node = tx.lock_node(node_id).await?.ok_or_else(|| Error::not_found("there is no such node"))?;
     let volumes = cx.provider::<dyn Volumes>()?.within(&tx);
     volumes.call(|volumes, cx| volumes.set_default(cx, &node)).await?;
     drop(volumes);
