@@ -2,7 +2,7 @@
 
 use crate::{directory, git::WorkingCopy, repos, settings::OverlaySettings};
 use rivetgun::prelude::*;
-use serde_saphyr::Location;
+use serde_saphyr::UserMessageFormatter;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -75,16 +75,42 @@ impl Reader {
 
 /// Reads the YAML of an overlay. What stands twice in one mapping is an error: only one of them would count.
 fn parse(name: &str, text: &str) -> Result<Object> {
-    let wrong = |place: Option<Location>, detail: String| {
-        let line = place.map(|place| format!(", line {}", place.line())).unwrap_or_default();
-        Error::invalid(format!("the overlay {name}{line}: {detail}"))
-    };
+    let wrong = |detail: String| Error::invalid(format!("the overlay {name}: {detail}"));
     let options = serde_saphyr::options! { with_snippet: false };
     match serde_saphyr::from_str_with_options(text, options) {
         Ok(Value::Object(overlay)) => Ok(overlay),
         // A file without anything but comments.
         Ok(Value::Null) => Ok(Object::new()),
-        Ok(_) => Err(wrong(None, "it must be a mapping of keys to values".to_owned())),
-        Err(error) => Err(wrong(error.location(), error.to_string())),
+        Ok(_) => Err(wrong("it must be a mapping of keys to values".to_owned())),
+        Err(error) => Err(wrong(error.render_with_formatter(&UserMessageFormatter))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{READERS, Reader};
+    use crate::{repos, settings::OverlaySettings};
+    use std::{collections::BTreeSet, sync::mpsc, time::Duration};
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_file_system_that_hangs_keeps_a_few_threads_and_whoever_comes_next_is_told() {
+        let reader = Reader::default();
+        let mut hanging = Vec::new();
+        for _ in 0..READERS {
+            let (answers, answer) = mpsc::channel::<()>();
+            let read = reader.aside(move || Ok(answer.recv().is_ok()));
+            assert!(timeout(Duration::from_millis(10), read).await.is_err(), "it hangs");
+            hanging.push(answers);
+        }
+        let settings: OverlaySettings = serde_json::from_str(r#"{"root": "/", "read_timeout": 1}"#).expect("settings");
+        let repo = repos::Model { id: 1, repo_name: "sites".into(), env_id: 1, path: "sites".into(), git_ref: None };
+        let told =
+            reader.read(&settings, &repo, BTreeSet::new()).await.expect_err("nobody is left to read").to_string();
+        assert!(told.starts_with("the overlay directory `sites` was not read within 1 s: "), "{told}");
+
+        drop(hanging);
+        let works_again = timeout(Duration::from_secs(30), reader.aside(|| Ok(()))).await;
+        works_again.expect("a thread is there again").expect("it reads");
     }
 }
