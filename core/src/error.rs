@@ -66,6 +66,12 @@ impl Mistake {
     }
 }
 
+impl<P: Into<String>, D: Into<String>> From<(P, D)> for Mistake {
+    fn from((pointer, detail): (P, D)) -> Self {
+        Self::at(pointer, detail)
+    }
+}
+
 /// The refusal of one extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Veto {

@@ -63,12 +63,12 @@ impl Error {
     /// ```
     /// # use rivetgun::prelude::*;
     /// # let error =
-    /// Error::mistakes(vec![Mistake::at("/0/size", "a size is not negative"), Mistake::at("/1/id", "there is no disk sdx")])
+    /// Error::mistakes([("/0/size", "a size is not negative"), ("/1/id", "there is no disk sdx")])
     /// # ;
     /// ```
     #[must_use]
-    pub fn mistakes(mistakes: Vec<Mistake>) -> Self {
-        Self::new(Kind::Mistakes(mistakes))
+    pub fn mistakes(mistakes: impl IntoIterator<Item = impl Into<Mistake>>) -> Self {
+        Self::new(Kind::Mistakes(mistakes.into_iter().map(Into::into).collect()))
     }
 
     /// From a URL handler: the state of things forbids it. 409.
