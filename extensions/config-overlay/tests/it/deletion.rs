@@ -1,6 +1,9 @@
 //! What is kept about a cluster goes with it, on every path.
 
-use crate::common::with_site;
+use crate::{
+    common::with_site,
+    slow_deletion::{GO_ON, HELD, REACHED},
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -37,24 +40,24 @@ fn repo_and_rules_go_with_their_cluster_on_every_path() {
 fn a_cluster_that_is_deleted_at_the_same_time_leaves_nothing_behind() {
     with_site("", async |site| {
         let server = &site.server;
-        for _ in 0..20 {
-            let cluster = server.create_cluster("one").await["id"].clone();
-            let whitelist = format!("/clusters/{cluster}/config_overlay/whitelist");
-            let repo = json!({"repo_name": "sites", "env_id": cluster, "path": "sites"});
-            let (path, rule) = (format!("/clusters/{cluster}?force=true"), json!({"rule": "/ntp"}));
-            let (repo, rule, deleted) = tokio::join!(
+        let cluster = server.create_cluster(HELD).await["id"].clone();
+        let repo = json!({"repo_name": "sites", "env_id": cluster, "path": "sites"});
+        let whitelist = format!("/clusters/{cluster}/config_overlay/whitelist");
+        let write = async {
+            REACHED.notified().await;
+            let written = tokio::join!(
                 server.post("/config_overlay/repos", repo),
-                server.post(&whitelist, rule),
-                server.delete(&path),
+                server.post(&whitelist, json!({"rule": "/ntp"}))
             );
-            assert!([201, 400].contains(&repo.status()), "{}", repo.text());
-            assert!([201, 404].contains(&rule.status()), "{}", rule.text());
-            server.ended(&deleted.expect(202)).await;
-            assert_eq!(server.get("/config_overlay/repos").await.expect(200), json!([]));
-            if rule.status() == 201 {
-                server.get(&format!("{whitelist}/{}", rule.json()["id"])).await.expect(404);
-            }
-        }
+            GO_ON.notify_one();
+            written
+        };
+        let path = format!("/clusters/{cluster}?force=true");
+        let (deleted, (repo, rule)) = tokio::join!(server.delete(&path), write);
+        server.ended(&deleted.expect(202)).await;
+        assert_eq!(repo.expect(400)["errors"][0]["detail"], "Invalid cluster ID");
+        rule.expect(404);
+        assert_eq!(server.get("/config_overlay/repos").await.expect(200), json!([]));
     });
 }
 

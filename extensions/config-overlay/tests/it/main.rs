@@ -1,6 +1,7 @@
 //! The extension over HTTP, on both databases, with overlays in a directory of the test's own.
 
 mod common;
+mod slow_deletion;
 
 mod deletion;
 mod files;
