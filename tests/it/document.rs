@@ -27,6 +27,9 @@ const PARAMETERS: [(&str, &str); 12] = [
     ("uuid", "00000000-0000-7000-8000-000000000000"),
 ];
 
+/// The ids of what only extensions make.
+const OF_EXTENSIONS: [&str; 2] = ["repo_id", "rule_id"];
+
 /// The document that a server answers with.
 pub(crate) struct Document(pub(crate) Value);
 
@@ -132,6 +135,11 @@ impl<'d> Operation<'d> {
     /// Whether it is one of an extension.
     pub(crate) fn is_of_extension(self) -> bool {
         contains(&self.described["summary"], "by the extension")
+    }
+
+    /// Whether it is about what the core makes, and not about something that only an extension does.
+    pub(crate) fn is_about_what_is_there(self) -> bool {
+        !self.is_of_extension() || self.parameters("path").into_iter().all(|name| !OF_EXTENSIONS.contains(&name))
     }
 
     /// Its path with the ids of what is there.

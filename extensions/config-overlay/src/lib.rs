@@ -25,9 +25,9 @@ impl Extension for ConfigOverlay {
     fn urls(&self) -> Urls {
         urls! {
             r"/config_overlay/repos/?" => get(repos::list).post(repos::create),
-            r"/config_overlay/repos/(?P<id>\d+)/?" => get(repos::show).put(repos::replace).delete(repos::delete),
+            r"/config_overlay/repos/(?P<repo_id>\d+)/?" => get(repos::show).put(repos::replace).delete(repos::delete),
             r"/clusters/(?P<cluster_id>\d+)/config_overlay/whitelist/?" => get(whitelist::list).post(whitelist::create),
-            r"/clusters/(?P<cluster_id>\d+)/config_overlay/whitelist/(?P<id>\d+)/?" =>
+            r"/clusters/(?P<cluster_id>\d+)/config_overlay/whitelist/(?P<rule_id>\d+)/?" =>
                 get(whitelist::show).put(whitelist::replace).delete(whitelist::delete),
         }
     }
