@@ -11,6 +11,9 @@ use crate::literal;
 /// Names of tables are `<name>_<table>`, and PostgreSQL cuts identifiers after 63 bytes.
 const LONGEST: usize = 32;
 
+/// Keys of the settings' section `[extensions]`, in which each extension has a section of its name.
+const KEYS: [&str; 2] = ["active", "required"];
+
 /// A name that is fit to be the prefix of tables: `[a-z][a-z0-9_]*`, at most 32 characters.
 pub(crate) struct ExtensionName {
     literal: LitStr,
@@ -27,6 +30,11 @@ pub(super) fn check(name: &str) -> Result<(), String> {
     }
     if length > LONGEST {
         return Err(format!("`{name}` has {length} characters: the name of an extension has at most {LONGEST}"));
+    }
+    if KEYS.contains(&name) {
+        return Err(format!(
+            "no extension can be named `{name}`: `[extensions]` of the settings has a key of that name"
+        ));
     }
     Ok(())
 }
@@ -86,7 +94,9 @@ mod tests {
         for name in ["a", "additional_logger", "x2_", &"x".repeat(32)] {
             assert_eq!(check(name), Ok(()), "{name}");
         }
-        for name in ["", "_a", "2x", "Logger", "volume-manager", "protokoll_für_alle", &"x".repeat(33)] {
+        for name in
+            ["", "_a", "2x", "Logger", "volume-manager", "protokoll_für_alle", &"x".repeat(33), "active", "required"]
+        {
             assert!(check(name).is_err(), "{name}");
         }
     }
