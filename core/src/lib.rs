@@ -39,6 +39,7 @@ mod error;
 mod events;
 mod extension;
 mod http;
+mod life;
 mod model;
 mod principal;
 mod registry;
@@ -108,8 +109,8 @@ pub mod prelude {
             CallContext, Calls, ClusterData, Db, DbTransaction, Demo, Dispatch, Document, Documents, Error,
             EventContext, Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData,
             NodeReport, Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines,
-            PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, Subscriptions,
-            Urls, delete, get, patch, post, put, veto,
+            PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, StartContext,
+            Subscriptions, TaskContext, Urls, delete, get, patch, post, put, veto,
         },
         http::{Json, Query},
         model::{

@@ -32,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     /// All work in the background; the server waits for it when it stops.
     pub(crate) work: TaskTracker,
+    /// Tells that all extensions are started, or have failed, and that requests are answered.
+    pub(crate) started: CancellationToken,
     /// Tells the work to end.
     pub(crate) stopping: CancellationToken,
     /// Tells that a task or its log changed.

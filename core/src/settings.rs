@@ -1,9 +1,12 @@
 //! The settings: a file, over it the environment, over it the flags.
 
+mod extensions;
+
+pub(crate) use extensions::ExtensionSettings;
+
 use crate::{agents::AgentSettings, deploy::LocalSettings, events::EventSettings};
 use serde::Deserialize;
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -27,8 +30,8 @@ pub(crate) struct Settings {
     pub(crate) agents: AgentSettings,
     pub(crate) events: EventSettings,
     pub(crate) orchestrators: Orchestrators,
-    /// A section for each extension, in the extension's own type.
-    pub(crate) extensions: BTreeMap<String, toml::Table>,
+    /// Which extensions are active, and a section for each of them.
+    pub(crate) extensions: ExtensionSettings,
     /// The file that was read, for messages.
     #[serde(skip)]
     pub(crate) file: Option<String>,
@@ -46,6 +49,12 @@ pub(crate) struct Limits {
     stage_timeout_ms: u64,
     /// Milliseconds for a request to the URL of an extension.
     url_timeout_ms: u64,
+    /// Milliseconds for `initialize` of an extension.
+    initialize_timeout_ms: u64,
+    /// Milliseconds for `start` of an extension, which returns at once.
+    start_timeout_ms: u64,
+    /// Milliseconds for `close` of an extension.
+    close_timeout_ms: u64,
 }
 
 /// One section an orchestrator.
@@ -88,7 +97,7 @@ impl Default for Settings {
             agents: AgentSettings::default(),
             events: EventSettings::default(),
             orchestrators: Orchestrators::default(),
-            extensions: BTreeMap::new(),
+            extensions: ExtensionSettings::default(),
             file: None,
         }
     }
@@ -96,7 +105,15 @@ impl Default for Settings {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 8 << 20, hook_timeout_ms: 5_000, stage_timeout_ms: 60_000, url_timeout_ms: 30_000 }
+        Self {
+            body_bytes: 8 << 20,
+            hook_timeout_ms: 5_000,
+            stage_timeout_ms: 60_000,
+            url_timeout_ms: 30_000,
+            initialize_timeout_ms: 30_000,
+            start_timeout_ms: 5_000,
+            close_timeout_ms: 5_000,
+        }
     }
 }
 
@@ -111,6 +128,18 @@ impl Limits {
 
     pub(crate) fn url_timeout(&self) -> Duration {
         Duration::from_millis(self.url_timeout_ms)
+    }
+
+    pub(crate) fn initialize_timeout(&self) -> Duration {
+        Duration::from_millis(self.initialize_timeout_ms)
+    }
+
+    pub(crate) fn start_timeout(&self) -> Duration {
+        Duration::from_millis(self.start_timeout_ms)
+    }
+
+    pub(crate) fn close_timeout(&self) -> Duration {
+        Duration::from_millis(self.close_timeout_ms)
     }
 }
 

@@ -1,16 +1,16 @@
 //! Configured → linked → migrated → assembled → serving. Each step is a type, so that none can be left out.
 
+mod serving;
 mod state_dir;
 
+pub(crate) use serving::stop_work;
 pub(crate) use state_dir::{InUse, StateDir};
 
 use crate::{
-    agents,
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
-    events,
     http::{self, Api, Document, UrlTable},
-    registry::{BootProblem, BootProblems, Registry, Sections},
+    registry::{BootProblem, BootProblems, Choice, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
     store::{self, CORE, MigrationError, Migrator, Mode, Owners, Store, Work},
@@ -21,12 +21,8 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 catalogue! {
@@ -38,10 +34,8 @@ catalogue! {
     RG0206 = "migrations are pending";
     RG0207 = "a migration reaches what is not its own";
     RG0208 = "an applied migration changed";
+    RG0209 = "a required extension could not be started";
 }
-
-/// How long work in the background may take to end when the server stops.
-const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +54,8 @@ pub(crate) enum BootError {
     InUse { path: PathBuf },
     #[error("{}: {owner} has migrations that are not applied: {names}; run `rivetgun migrate up`", RG0206.code)]
     Pending { owner: String, names: String },
+    #[error("{}: the extension `{extension}`, which the settings list as required, cannot be started: {reason}; mend that, or take it out of `required`", RG0209.code)]
+    Required { extension: &'static str, reason: String },
     #[error("the server failed")]
     Serve(#[source] io::Error),
     #[error("the tasks of an earlier run could not be read: {0}")]
@@ -194,9 +190,11 @@ impl Linked {
         Ok(ran)
     }
 
-    /// The names of the extensions of this build, in the total order.
+    /// The names of the extensions of this build: those that are active, in the total order, and then the others. What an
+    /// inactive one has in the database stays its own.
     pub(crate) fn extension_names(&self) -> impl Iterator<Item = &str> {
-        self.registry.iter().map(|loaded| loaded.metadata.name)
+        let active = self.registry.iter().map(|loaded| loaded.metadata.name);
+        active.chain(self.registry.inactive().iter().map(|metadata| metadata.name))
     }
 
     /// The owners of migrations: the core, then the extensions in the total order.
@@ -213,7 +211,8 @@ impl Linked {
 fn sections(settings: &Settings) -> Sections<'_> {
     Sections {
         file: settings.file.as_deref(),
-        sections: &settings.extensions,
+        sections: &settings.extensions.sections,
+        choice: Choice { active: settings.extensions.active.as_deref(), required: &settings.extensions.required },
         hook_timeout: settings.limits.hook_timeout(),
     }
 }
@@ -254,58 +253,13 @@ impl Migrated {
             registry,
             clock,
             work: TaskTracker::new(),
+            started: CancellationToken::new(),
             stopping: CancellationToken::new(),
             changes: watch::Sender::new(()),
             in_hand: Mutex::default(),
         });
         let api = Api::new(&server, urls);
         Assembled { server, api }
-    }
-}
-
-impl Assembled {
-    /// Takes up what an earlier run left behind, and whatever becomes due from now on.
-    pub(crate) async fn started(self) -> Result<Started, BootError> {
-        let Self { server, api } = self;
-        deploy::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
-        agents::watch(&server);
-        events::start(&server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
-        Ok(Started { server, api })
-    }
-}
-
-impl Started {
-    /// Serves until `stop` says so. Then requests may end, and work in the
-    /// background is told to; neither is waited for longer than a while, nor when `stop` says so again.
-    pub(crate) async fn serve(self, listener: TcpListener, mut stop: mpsc::Receiver<()>) -> Result<(), BootError> {
-        let Self { server, api } = self;
-        let serve = api.serve(listener, server.stopping.clone().cancelled_owned());
-        let give_up = async {
-            stop.recv().await;
-            server.stopping.cancel();
-            tokio::select! {
-                () = tokio::time::sleep(STOP_WAIT) => tracing::warn!("requests did not end in time and are cut off"),
-                _ = stop.recv() => {}
-            }
-        };
-        let served = tokio::select! {
-            served = serve => served,
-            () = give_up => Ok(()),
-        };
-        stop_work(&server).await;
-        served.map_err(BootError::Serve)
-    }
-}
-
-/// Tells work in the background to end, waits for it, and closes the database.
-pub(crate) async fn stop_work(server: &Arc<Server>) {
-    server.stopping.cancel();
-    server.work.close();
-    if tokio::time::timeout(STOP_WAIT, server.work.wait()).await.is_err() {
-        tracing::warn!("work in the background did not end in time; the next start settles its tasks");
-    }
-    if let Err(error) = server.store.clone().close().await {
-        tracing::warn!(%error, "closing the database");
     }
 }
 

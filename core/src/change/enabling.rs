@@ -8,8 +8,10 @@ use crate::{
     error::{Outcome, Refusal},
     extension::HookCall,
     model::{Change, Cluster, Node},
+    registry::{Lack, Registry},
     store,
 };
+use std::collections::BTreeMap;
 
 /// Refuses names that no extension of this build has; one may stay that is in `stored` already.
 pub(crate) fn check_known(tx: &ChangeTx, names: &[String], stored: &[String]) -> Outcome<()> {
@@ -20,32 +22,46 @@ pub(crate) fn check_known(tx: &ChangeTx, names: &[String], stored: &[String]) ->
     Err(Refusal::malformed(format!("no such extensions: {}", missing.join(", "))))
 }
 
-/// Refuses work for which extensions are enabled that are not in this build: their hooks and stages would be left out.
-pub(crate) fn refuse_missing(tx: &ChangeTx, cluster: &Cluster, nodes: &[Node]) -> Outcome<()> {
-    let missing_of_cluster = tx.server.registry.missing(&cluster.extensions);
-    let mut told = Vec::new();
-    if !missing_of_cluster.is_empty() {
-        told.push(format!("{} enabled for cluster '{}'", missing_of_cluster.join(", "), cluster.name));
-    }
-    for node in nodes {
-        let missing = tx.server.registry.missing(&node.extensions);
-        if !missing.is_empty() {
-            told.push(format!("{} enabled for node {}", missing.join(", "), node.id));
+/// Refuses work for which extensions are enabled that are not in this build, not active, or have failed: their hooks and
+/// stages would be left out.
+pub(crate) fn refuse_lacking(registry: &Registry, cluster: &Cluster, nodes: &[Node]) -> Outcome<()> {
+    let mut told = BTreeMap::<Lack, Vec<String>>::new();
+    let mut tell = |enabled: &[String], place: &str| {
+        let mut names = BTreeMap::<Lack, Vec<String>>::new();
+        for (name, lack) in registry.lacking(enabled) {
+            names.entry(lack).or_default().push(name);
         }
+        for (lack, names) in names {
+            told.entry(lack).or_default().push(format!("{} enabled for {place}", names.join(", ")));
+        }
+    };
+    tell(&cluster.extensions, &format!("cluster '{}'", cluster.name));
+    for node in nodes {
+        tell(&node.extensions, &format!("node {}", node.id));
     }
     if told.is_empty() {
         return Ok(());
     }
-    Err(Refusal::Conflict(format!(
-        "{}, but not in this build: disable them, or run a build that has them",
-        told.join("; ")
-    )))
+    let told = told.into_iter().map(|(lack, places)| format!("{}, but {}", places.join("; "), lack.advice()));
+    Err(Refusal::Conflict(told.collect::<Vec<_>>().join("; ")))
+}
+
+/// Refuses to enable what has failed: it would never hear that it was enabled.
+fn refuse_failed(registry: &Registry, names: &[String]) -> Outcome<()> {
+    let failed: Vec<String> = registry.lacking(names).into_keys().collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let (failed, advice) = (failed.join(", "), "`GET /extensions` tells why; mend that and start the server anew");
+    Err(Refusal::Conflict(format!("{failed} cannot be enabled, having failed: {advice}")))
 }
 
 /// Enables these extensions too; the list that comes of it.
 pub(crate) async fn enable(tx: &mut ChangeTx, cluster: i64, names: Vec<String>) -> Outcome<Vec<String>> {
     let cluster = clusters::find_locked(tx, cluster).await?;
     check_known(tx, &names, &[])?;
+    let new: Vec<String> = names.iter().filter(|name| !cluster.extensions.contains(name)).cloned().collect();
+    refuse_failed(&tx.server.registry, &new)?;
     let mut enabled = cluster.extensions.clone();
     enabled.extend(names);
     set(tx, cluster, enabled).await

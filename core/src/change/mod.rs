@@ -67,7 +67,7 @@ impl ChangeTx {
     pub(crate) async fn commit(self) -> Outcome<()> {
         self.transaction.commit().await?;
         for (loaded, reason) in self.isolated {
-            loaded.degrade(reason);
+            loaded.condition.degrade(self.now, reason);
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl ChangeTx {
     }
 
     async fn fire_one(&mut self, loaded: &Arc<Loaded>, hook: HookCall<'_>) -> Outcome<()> {
-        if !loaded.metadata.overrides(hook.method()) {
+        if !loaded.metadata.overrides(hook.method()) || !loaded.is_available() {
             return Ok(());
         }
         let scope = self.server.scope(loaded, self.now);

@@ -19,9 +19,9 @@ use std::sync::Arc;
 pub(super) async fn explain(settings: Settings, arguments: ExplainArguments) -> Result<(), CliError> {
     // Whoever only looks does not migrate.
     let settings = Settings { migrate: false, ..settings };
-    let assembled = Linked::new(settings)?.migrated().await?.assembled(Clock::system());
-    let explained = explanations(&assembled.server, &arguments).await;
-    boot::stop_work(&assembled.server).await;
+    let server = Linked::new(settings)?.migrated().await?.assembled(Clock::system()).initialized().await?;
+    let explained = explanations(&server, &arguments).await;
+    boot::stop_work(&server).await;
     let mut silent = true;
     for (kind, explanation) in explained? {
         silent &= explanation.stages.is_empty();

@@ -60,9 +60,9 @@ pub(super) async fn import(settings: Settings, files: &[PathBuf], cluster: Strin
         })
         .collect::<Result<Vec<_>, _>>()?;
     bar.finish_and_clear();
-    let assembled = Linked::new(settings)?.migrated().await?.assembled(Clock::system());
-    let imported = import_documents(&assembled.server, documents, cluster).await;
-    boot::stop_work(&assembled.server).await;
+    let server = Linked::new(settings)?.migrated().await?.assembled(Clock::system()).initialized().await?;
+    let imported = import_documents(&server, documents, cluster).await;
+    boot::stop_work(&server).await;
     let (cluster, count) = imported?;
     say(format!(
         "{GOOD}imported{GOOD:#} {count} node{} into cluster {STRONG}{}{STRONG:#} (id {})",

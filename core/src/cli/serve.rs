@@ -14,7 +14,7 @@ use tokio::{
 };
 
 pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
-    let signals = signals()?;
+    let mut signals = signals()?;
     let address = settings.listen;
     let linked = Linked::new(settings.clone())?;
     let _in_use = StateDir::lock(&settings.state_dir)?;
@@ -39,7 +39,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let missing = store::clusters::enabled_extensions(assembled.server.store.reader()).await;
     for (cluster, names) in missing.map_err(Refusal::from)? {
         for extension in assembled.server.registry.missing(&names) {
-            tracing::warn!(cluster, extension, "enabled for a cluster, and not in this build: work on it is refused");
+            let why = "enabled for a cluster, and not in this build or not active: work on it is refused";
+            tracing::warn!(cluster, extension, "{why}");
         }
     }
     let address = listener.local_addr().map_err(boot::BootError::Serve)?;
@@ -47,8 +48,12 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
         tracing::warn!(%address, "there is no authentication yet: whoever reaches this address may do everything");
     }
     tracing::info!(%address, database = assembled.server.store.backend(), "listening");
-    say(format!("listening on http://{address}"))?;
-    assembled.started().await?.serve(listener, signals).await?;
+    let open = assembled.open(listener);
+    // The log tells where it listens from the beginning; whoever waits for this line finds a server that works.
+    if open.started(&mut signals).await? {
+        say(format!("listening on http://{address}"))?;
+    }
+    open.until_stopped(signals).await?;
     Ok(())
 }
 

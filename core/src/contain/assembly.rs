@@ -13,6 +13,8 @@ pub(crate) struct Parts {
     pub(crate) extension: Box<dyn DynExtension>,
     /// Its settings, or what is wrong with its section.
     pub(crate) settings: Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>,
+    /// What the extension itself has against its settings.
+    pub(crate) refusal: Option<String>,
     pub(crate) urls: Vec<UrlEntry>,
     pub(crate) migrations: Vec<Arc<dyn MigrationTrait>>,
     pub(crate) pipelines: Vec<Arc<dyn DynPipeline>>,
@@ -34,8 +36,16 @@ pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Res
         }
         Err(_) => Vec::new(),
     };
+    let refusal = match &settings {
+        Ok(settings) => {
+            let cx = SetupContext { metadata: registration.metadata, settings: &**settings };
+            contained_call(name, "validate", || extension.validate(&cx))?.err().map(|refusal| refusal.to_string())
+        }
+        Err(_) => None,
+    };
     Ok(Parts {
         settings,
+        refusal,
         subscriptions,
         urls: contained_call(name, "urls", || extension.urls().into_entries())?,
         migrations: contained_call(name, "migrations", || extension.migrations().into_vec())?,

@@ -7,6 +7,7 @@ mod assembly;
 mod delivery;
 mod handler;
 mod hooks;
+mod life;
 mod orchestrators;
 mod provider;
 mod stages;
@@ -16,6 +17,7 @@ pub(crate) use assembly::{Parts, assemble, demo};
 pub(crate) use delivery::deliver;
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};
+pub(crate) use life::{close, initialize, start, work};
 pub(crate) use orchestrators::orchestrate;
 pub(crate) use stages::{StageCall, prepare, run_stage};
 

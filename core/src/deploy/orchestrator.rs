@@ -31,6 +31,11 @@ pub(crate) trait DynOrchestrator: Send + Sync {
 
     /// Ends the work on a task that nobody waits for any more, and waits until it has ended, as far as that can be.
     fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>>;
+
+    /// Why it cannot be used, where its extension has failed.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 pub(crate) type Taken = std::result::Result<Receipt, String>;
@@ -61,11 +66,16 @@ impl Contained {
         let scope = server.scope(&self.loaded, server.clock.now());
         OrchestratorContext::new(scope, server.store.clone(), desk(server))
     }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        self.failure().map_or(Ok(()), Err)
+    }
 }
 
 impl DynOrchestrator for Contained {
     fn dispatch<'a>(&'a self, server: &'a Arc<Server>, dispatch: &'a Dispatch) -> BoxFuture<'a, Taken> {
         Box::pin(async move {
+            self.check()?;
             let cx = self.context(server);
             contain::orchestrate(&self.loaded, "dispatch", || self.orchestrator.dispatch(&cx, dispatch)).await
         })
@@ -78,6 +88,11 @@ impl DynOrchestrator for Contained {
         receipt: Option<Receipt>,
     ) -> BoxFuture<'a, Taken> {
         Box::pin(async move {
+            if let (Err(_), Some(receipt)) = (self.check(), &receipt) {
+                // The work goes on outside. It is heard of again when the extension works again.
+                return Ok(receipt.clone());
+            }
+            self.check()?;
             let cx = self.context(server);
             contain::orchestrate(&self.loaded, "resume", || self.orchestrator.resume(&cx, dispatch, receipt)).await
         })
@@ -85,6 +100,10 @@ impl DynOrchestrator for Contained {
 
     fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>> {
         Box::pin(async move {
+            if self.check().is_err() {
+                // There is nobody to listen to, for as long as the server runs.
+                return std::future::pending().await;
+            }
             let cx = self.context(server);
             contain::orchestrate(&self.loaded, "listen", || self.orchestrator.listen(&cx)).await
         })
@@ -92,9 +111,15 @@ impl DynOrchestrator for Contained {
 
     fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>> {
         Box::pin(async move {
+            self.check()?;
             let cx = self.context(server);
             contain::orchestrate(&self.loaded, "abandon", || self.orchestrator.abandon(&cx, task)).await
         })
+    }
+
+    fn failure(&self) -> Option<String> {
+        let reason = self.loaded.condition.failure()?;
+        Some(format!("extension `{}`, whose orchestrator it is, has failed: {reason}", self.loaded.metadata.name))
     }
 }
 

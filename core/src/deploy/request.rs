@@ -52,8 +52,9 @@ pub(crate) async fn request(server: &Arc<Server>, request: WorkRequest) -> Outco
     let cluster = clusters::find_locked(&tx, request.cluster).await?;
     if !matches!(request.wanted, Wanted::Reset { .. }) {
         // What the cluster lacks is told before what is wrong with its nodes; what the nodes lack, once they are chosen.
-        enabling::refuse_missing(&tx, &cluster, &[])?;
+        enabling::refuse_lacking(&server.registry, &cluster, &[])?;
     }
+    refuse_without_orchestrator(server, &cluster)?;
     clusters::refuse_while_a_task_runs(&tx, &cluster).await?;
     let members = store::nodes::of_cluster(&*tx, &server.domain, cluster.id).await?;
     let plan = plan(&cluster, members, &request.wanted)?;
@@ -79,6 +80,15 @@ pub(crate) async fn request(server: &Arc<Server>, request: WorkRequest) -> Outco
     Ok(task)
 }
 
+/// Refuses work that nobody would take on.
+fn refuse_without_orchestrator(server: &Server, cluster: &Cluster) -> Outcome<()> {
+    let orchestrator = server.orchestrators.get(&cluster.orchestrator);
+    match orchestrator.and_then(|orchestrator| orchestrator.failure()) {
+        Some(failure) => Err(Refusal::Conflict(failure)),
+        None => Ok(()),
+    }
+}
+
 /// The nodes that are to be removed from a cluster.
 async fn pending_deletion(server: &Server, cluster: i64) -> Outcome<Vec<i64>> {
     let members = store::nodes::of_cluster(server.store.reader(), &server.domain, cluster).await?;
@@ -94,7 +104,7 @@ async fn check(tx: &mut ChangeTx, cluster: &Cluster, plan: &[Planned]) -> Outcom
     if all.is_empty() {
         return Ok(());
     }
-    enabling::refuse_missing(tx, cluster, &all)?;
+    enabling::refuse_lacking(&tx.server.registry, cluster, &all)?;
     tx.check_enabled(cluster, &all, |cluster, nodes| HookCall::BeforeDeploymentCheck(cluster, nodes)).await?;
     for (planned, kind) in with_data() {
         let serialization: WorkHook = match kind {

@@ -2,7 +2,7 @@
 
 use super::{DataKind, Selection, conclude::save, explain::Trace, pipelines, report, sent, serialize::Source};
 use crate::{
-    change::{ChangeTx, Tolerance, clusters, nodes},
+    change::{ChangeTx, Tolerance, clusters, enabling, nodes},
     contain::panic_text,
     error::{Outcome, Refusal, chain},
     extension::{Dispatch, Documents, Receipt, Report},
@@ -122,6 +122,8 @@ async fn data_of(server: &Arc<Server>, task: &Task, cluster: i64, kind: DataKind
     let parts = store::tasks::nodes_of(server.store.reader(), task.id).await?;
     let ids: Vec<i64> = parts.into_iter().map(|part| part.node).collect();
     let source = Source::read(server, cluster, kind, &Selection::These(ids)).await?;
+    // The task may have been asked for in an earlier run of the server, which had them.
+    enabling::refuse_lacking(&server.registry, &source.cluster, &source.nodes)?;
     let roles = source.nodes.iter().map(|node| (node.id, node.all_roles())).collect();
     let generated = source.generate(kind);
     let processed = pipelines::run(server, kind, generated, &mut Trace::off()).await?;

@@ -104,7 +104,7 @@ impl Drop for Held {
 
 impl Share {
     fn of(server: Arc<Server>) -> Self {
-        let subscriptions = server.registry.iter().flat_map(|loaded| {
+        let subscriptions = server.registry.iter().filter(|loaded| loaded.is_available()).flat_map(|loaded| {
             loaded.subscriptions.iter().map(|(name, declared)| {
                 let id = SubscriptionId { extension: loaded.metadata.name.to_owned(), name: name.clone() };
                 (id, (Arc::clone(loaded), declared.clone()))

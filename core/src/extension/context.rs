@@ -40,7 +40,7 @@ macro_rules! accessors_with_database {
         /// What an extension that this one `requires` provides as `T`, which [`calls`](super::Extension::calls) declares.
         ///
         /// # Errors
-        /// When it does not.
+        /// When it does not; a conflict, when that extension has failed.
         pub fn provider<T: ?Sized + 'static>(&self) -> Result<Provider<'_, T>> {
             self.scope.provider(self.db())
         }
@@ -49,7 +49,7 @@ macro_rules! accessors_with_database {
         /// enables, or else of those that its cluster does.
         ///
         /// # Errors
-        /// A conflict, when none of them provides it; what the database says.
+        /// A conflict, when none of them provides it, or the first that does has failed; what the database says.
         pub async fn provider_for_node<T: ?Sized + 'static>(&self, node: &Node) -> Result<Provider<'_, T>> {
             let cluster = match node.cluster {
                 Some(cluster) => self.model().cluster(cluster).await?,
@@ -170,6 +170,11 @@ impl ExtensionContext {
     pub(crate) fn new(scope: Scope, store: Store, desk: Arc<dyn Desk>) -> Self {
         let db = Arc::new(Db::pool(store.reader(), &scope));
         Self { scope, store, db, desk }
+    }
+
+    /// The present, where [`now`](Self::now) is the moment at which the context was made.
+    pub(crate) fn present(&self) -> DateTime<Utc> {
+        self.desk.now()
     }
 
     /// Applies a report about a task of an orchestrator of this extension, where reports come in by a URL. It is committed

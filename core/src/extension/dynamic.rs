@@ -1,8 +1,8 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
 use super::{
-    Calls, Demo, EventContext, Extension, HookCall, HookContext, Migrations, Orchestrators, Pipelines, Provides,
-    Result, SectionError, SetupContext, Subscriptions, Urls, extension_section,
+    Calls, Demo, EventContext, Extension, ExtensionContext, HookCall, HookContext, Migrations, Orchestrators,
+    Pipelines, Provides, Result, SectionError, SetupContext, StartContext, Subscriptions, Urls, extension_section,
 };
 use crate::model::Event;
 use futures_util::future::BoxFuture;
@@ -19,6 +19,10 @@ pub(crate) trait DynExtension: Send + Sync {
     fn demo(&self) -> Demo;
     /// Reads the extension's section of the settings into its own type.
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>>;
+    fn validate(&self, cx: &SetupContext<'_>) -> Result<()>;
+    fn initialize<'a>(&'a self, cx: &'a ExtensionContext) -> BoxFuture<'a, Result<()>>;
+    fn start<'a>(&'a self, cx: &'a StartContext) -> BoxFuture<'a, Result<()>>;
+    fn close<'a>(&'a self, cx: &'a ExtensionContext) -> BoxFuture<'a, Result<()>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
     fn handle_event<'a>(&'a self, cx: &'a EventContext, event: &'a Event) -> BoxFuture<'a, Result<()>>;
 }
@@ -64,6 +68,22 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {
         Ok(Arc::new(extension_section::<E::Settings>(section)?))
+    }
+
+    fn validate(&self, cx: &SetupContext<'_>) -> Result<()> {
+        self.0.validate(cx)
+    }
+
+    fn initialize<'a>(&'a self, cx: &'a ExtensionContext) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.initialize(cx))
+    }
+
+    fn start<'a>(&'a self, cx: &'a StartContext) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.start(cx))
+    }
+
+    fn close<'a>(&'a self, cx: &'a ExtensionContext) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.close(cx))
     }
 
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>> {

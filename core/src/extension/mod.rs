@@ -21,6 +21,7 @@ mod report;
 mod scope;
 mod settings;
 mod setup;
+mod start;
 mod subscription;
 mod urls;
 
@@ -38,6 +39,7 @@ pub use provide::{Calls, Provider, Provides};
 pub use report::{Heard, NodeReport, Report, Said};
 pub use settings::NoSettings;
 pub use setup::SetupContext;
+pub use start::{StartContext, TaskContext};
 pub use subscription::{EventContext, Subscriptions};
 pub use urls::Urls;
 
@@ -52,6 +54,7 @@ pub(crate) use pipeline::{DynPipeline, Stage};
 pub(crate) use provide::{Called, Provided};
 pub(crate) use scope::{Peer, Scope};
 pub(crate) use settings::{Containment, OnFault, SectionError, extension_section};
+pub(crate) use start::{BackgroundWork, Spawn};
 pub(crate) use subscription::{Begin, Declared};
 pub(crate) use urls::UrlEntry;
 
@@ -117,6 +120,40 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// Its orchestrators, which clusters choose by name; see [`Orchestrator`].
     fn orchestrators(&self) -> Orchestrators {
         Orchestrators::new()
+    }
+
+    /// Checks its settings beyond their types, while the server is put together. An error keeps the server from starting,
+    /// and is told with everything else that is wrong; its text is for the operator, whatever kind of error it is.
+    fn validate(&self, _cx: &SetupContext<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gets ready, once in the life of the process: opens connections, makes what it needs elsewhere.
+    ///
+    /// It is called after all migrations, and after [`start`](Extension::start) of the extensions that it names in `after`
+    /// and `requires`; those that do not wait for each other are called at the same time. Until all are done the server
+    /// refuses requests, so this is no place for long work.
+    ///
+    /// After an error, a panic or its time limit (`[limits] initialize_timeout_ms`) the extension is `failed`: the server
+    /// serves without it and says why, or, where the settings list it as `required`, does not start. An extension that
+    /// requires one that failed has failed as well. What `initialize` began before it failed, it ends itself.
+    fn initialize(&self, _cx: &ExtensionContext) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Begins background work with [`StartContext::spawn`], and returns at once; called after
+    /// [`initialize`](Extension::initialize). It fails as that does (`[limits] start_timeout_ms`).
+    ///
+    /// Not called where a command (`rivetgun import`, `explain`) runs the extension without serving.
+    fn start(&self, _cx: &StartContext) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Ends what [`initialize`](Extension::initialize) began: called when the server stops, if that had ended well. The
+    /// background work of the extension has ended then, and so have the extensions that name it in `after` and `requires`.
+    /// It has a time limit (`[limits] close_timeout_ms`).
+    fn close(&self, _cx: &ExtensionContext) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
     }
 
     /// The events that it hears of, after they were committed; see [`Subscriptions`].

@@ -177,6 +177,13 @@ impl Scope {
 
     fn provider_at<T: ?Sized + 'static>(&self, place: usize, db: &super::Db) -> Result<Provider<'static, T>> {
         let scope = self.of_peer(place);
+        if let Some(reason) = scope.own().failed.get() {
+            let (name, called) = (scope.own().metadata.name, Called::of::<T>());
+            return Err(Error::conflict(format!(
+                "extension `{name}`, which provides `{}`, has failed: {reason}",
+                called.name()
+            )));
+        }
         let id = TypeId::of::<T>();
         let provided = scope.own().provided.iter().find(|provided| provided.called.id == id);
         let provider = provided.and_then(|provided| provided.provider.downcast_ref::<Arc<T>>());

@@ -6,7 +6,7 @@ use std::{
     any::{Any, TypeId},
     collections::BTreeMap,
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) calls: BTreeMap<TypeId, usize>,
     /// How long a call may take.
     pub(crate) limit: Duration,
+    /// Why it has failed, once it has.
+    pub(crate) failed: Arc<OnceLock<String>>,
 }
 
 /// What all contexts of one call share.

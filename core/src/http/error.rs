@@ -118,6 +118,16 @@ impl Problem {
         Self::of(status_of(fault), detail, extension)
     }
 
+    /// The problem of an extension that could not be started.
+    pub(super) fn of_failed(extension: &str, reason: &str) -> Self {
+        Self::of(StatusCode::SERVICE_UNAVAILABLE, format!("extension `{extension}` has failed: {reason}"), extension)
+    }
+
+    /// Several things that keep the server from answering.
+    pub(super) fn not_ready(detail: impl Into<String>, errors: Vec<Place>) -> Self {
+        Self { errors, ..Self::unavailable(detail) }
+    }
+
     /// The body, with the headers that belong to it.
     pub(super) fn write(self, request_id: &str) -> Response {
         let code = code_of(self.status);
@@ -251,6 +261,13 @@ impl IntoResponse for Error {
             },
         };
         problem.into_response()
+    }
+}
+
+impl Place {
+    /// Something that is amiss, and no part of a request; with an extension, where it is that.
+    pub(super) fn amiss(extension: Option<&str>, detail: impl Into<String>) -> Self {
+        Self { pointer: None, extension: extension.map(str::to_owned), detail: detail.into() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     error::Refusal,
     extension::UrlEntry,
     model::Role,
-    registry::{ExtensionStatus, Loaded},
+    registry::{ExtensionStatus, Loaded, ShownTask},
     server::Server,
     store::{self, Ledger, MigrationState},
 };
@@ -71,13 +71,18 @@ struct LinkedExtension {
     status: ExtensionStatus,
     /// Why it is so.
     reason: Option<String>,
+    /// Whether the server does not start without it.
+    required: bool,
+    /// Its background work, in the order in which it was begun.
+    background: Vec<ShownTask>,
     /// The ids of the clusters that it is enabled for.
     enabled_by: Vec<i64>,
     /// The ids of the nodes that it is enabled for alone.
     enabled_by_nodes: Vec<i64>,
 }
 
-/// An extension that is enabled for a cluster or a node, or has tables in the database, but is not in this build.
+/// An extension that is enabled for a cluster or a node, or has tables in the database, but is not in this build or not
+/// active.
 #[derive(Serialize, ToSchema)]
 struct MissingExtension {
     /// Its name.
@@ -190,9 +195,12 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
         enabled_by.entry(orphan).or_default();
     }
     described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
-        let reason = match (clusters.as_slice(), nodes.as_slice()) {
-            ([], []) => "the database has migrations of it, but it is not in this build",
-            _ => "enabled for a cluster or a node, but not in this build",
+        let is_enabled = !(clusters.is_empty() && nodes.is_empty());
+        let reason = match (is_enabled, server.registry.is_inactive(&name)) {
+            (true, true) => "enabled for a cluster or a node, but not active; the settings choose what is",
+            (true, false) => "enabled for a cluster or a node, but not in this build",
+            (false, true) => "the database has migrations of it, but it is not active; the settings choose what is",
+            (false, false) => "the database has migrations of it, but it is not in this build",
         };
         Extension::Missing(MissingExtension {
             migrations: ExtensionMigrations { applied: ledger.applied(&name), pending: Vec::new() },
@@ -208,7 +216,7 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
 
 async fn describe(server: &Server, ledger: &Ledger, loaded: &Loaded, enabled_by: EnabledBy) -> LinkedExtension {
     let metadata = loaded.metadata;
-    let health = loaded.health();
+    let health = loaded.condition.health(server.clock.now());
     let states = server.store.states(ledger, &loaded.migrator()).await;
     let pending = |state: MigrationState| state == MigrationState::Pending;
     let migrations = |wanted: &dyn Fn(MigrationState) -> bool| -> Vec<String> {
@@ -236,6 +244,8 @@ async fn describe(server: &Server, ledger: &Ledger, loaded: &Loaded, enabled_by:
         provides: loaded.provided.iter().map(|provided| provided.called.name()).collect(),
         status: health.status,
         reason: health.reason,
+        required: loaded.is_required,
+        background: loaded.background.shown(),
         enabled_by: enabled_by.clusters,
         enabled_by_nodes: enabled_by.nodes,
     }

@@ -6,6 +6,7 @@ mod error;
 mod events;
 mod extensions;
 mod extract;
+mod gate;
 mod groups;
 mod log;
 mod middleware;
@@ -29,6 +30,7 @@ use crate::{registry::Registry, server::Server};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
+    middleware::from_fn_with_state,
     response::Response,
 };
 use openapi::Resource;
@@ -83,6 +85,7 @@ pub(crate) struct Api(NormalizePath<Router>);
 impl Api {
     pub(crate) fn new(server: &Arc<Server>, urls: UrlTable) -> Self {
         let resources = resources(document(&server.registry)).fallback_service(urls::service(Arc::clone(server), urls));
+        let resources = resources.layer(from_fn_with_state(Arc::clone(server), gate::gate));
         let (router, _) = routes(resources).split_for_parts();
         let router = router
             .merge(page::routes())

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    error::Problem,
+    error::{Place, Problem},
     extract::Json,
     openapi::Resource,
     respond::{Answer, Markdown, Text},
@@ -34,15 +34,52 @@ async fn live() -> Text {
     Text("live\n")
 }
 
-/// Tells whether the server can work: it reads from the database and is not about to stop.
+/// That the server works, and what it does without.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `true`
+    ready: bool,
+    /// The extensions that have failed.
+    without: Vec<FailedExtension>,
+}
+
+/// An extension that could not be started.
+#[derive(Serialize, ToSchema)]
+struct FailedExtension {
+    /// Its name.
+    extension: &'static str,
+    /// Why it has failed.
+    reason: String,
+}
+
+/// Tells whether the server can work: all extensions are started or have failed, the database answers, and it is not about
+/// to stop. Where it cannot, `errors` lists what is not ready.
 #[utoipa::path(get, path = "/readyz")]
-async fn ready(State(server): App) -> Answer<Text> {
+async fn ready(State(server): App) -> Answer<Json<Readiness>> {
     if server.stopping.is_cancelled() {
         return Err(Problem::unavailable("the server is stopping"));
     }
+    let mut amiss = Vec::new();
+    let mut without = Vec::new();
+    for loaded in server.registry.iter() {
+        let (name, condition) = (loaded.metadata.name, &loaded.condition);
+        match condition.failure() {
+            Some(reason) => without.push(FailedExtension { extension: name, reason: reason.to_owned() }),
+            None if !condition.is_available() => amiss.push(Place::amiss(Some(name), "it is starting")),
+            None => {}
+        }
+    }
     let answered = tokio::time::timeout(READY_WAIT, store::tasks::count_unfinished(server.store.reader())).await;
-    answered.map_err(|_| Problem::unavailable("the database does not answer"))??;
-    Ok(Text("ready\n"))
+    if !matches!(answered, Ok(Ok(_))) {
+        amiss.push(Place::amiss(None, "the database does not answer"));
+    }
+    if !server.started.is_cancelled() {
+        return Err(Problem::not_ready("the server is starting", amiss));
+    }
+    if !amiss.is_empty() {
+        return Err(Problem::not_ready("the server cannot work", amiss));
+    }
+    Ok(Json(Readiness { ready: true, without }))
 }
 
 /// What this server is.

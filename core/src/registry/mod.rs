@@ -1,11 +1,17 @@
 //! Collects what was linked, orders it, and checks all of it at once. Nobody else reads `inventory`.
 
+mod background;
 mod calls;
+mod choice;
+mod health;
 mod orchestrators;
 mod order;
 mod problem;
 mod subscriptions;
 
+pub(crate) use background::{Background, BackgroundTask, ShownTask};
+pub(crate) use choice::Choice;
+pub(crate) use health::{Condition, ExtensionStatus};
 pub(crate) use orchestrators::LOCAL;
 pub(crate) use problem::{BootProblem, BootProblems, WrittenUrl};
 
@@ -21,18 +27,18 @@ use crate::{
     store::{Migrator, Owners, claims_of},
 };
 use sea_orm_migration::MigrationTrait;
-use serde::Serialize;
 use std::{
     any::{Any, TypeId},
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
-use utoipa::ToSchema;
 
-/// The extensions of this build, in the total order.
+/// The extensions of this build: those that are active, in the total order.
 pub(crate) struct Registry {
     extensions: Vec<Arc<Loaded>>,
+    /// Those that are linked and not active, by name. Nothing is known of them but what stands here.
+    inactive: Vec<&'static Metadata>,
     /// For each of them who answers its calls, by trait.
     calls: Vec<BTreeMap<TypeId, usize>>,
 }
@@ -53,24 +59,12 @@ pub(crate) struct Loaded {
     settings: Arc<dyn Any + Send + Sync>,
     pub(crate) on_fault: OnFault,
     pub(crate) hook_timeout: Duration,
-    health: Mutex<Health>,
-}
-
-/// How an extension is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ExtensionStatus {
-    /// All is well.
-    Running,
-    /// It failed inside of a change that went on without it.
-    Degraded,
-}
-
-/// How an extension is, and why.
-#[derive(Debug, Clone)]
-pub(crate) struct Health {
-    pub(crate) status: ExtensionStatus,
-    pub(crate) reason: Option<String>,
+    /// Whether the server does not start without it.
+    pub(crate) is_required: bool,
+    /// How it is.
+    pub(crate) condition: Condition,
+    /// What it does beside answering calls.
+    pub(crate) background: Background,
 }
 
 /// How far an extension is enabled in a piece of work.
@@ -92,11 +86,33 @@ impl Reach {
     }
 }
 
+/// Why an extension that is enabled cannot take part in work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack {
+    NotInBuild,
+    Inactive,
+    Failed,
+}
+
+impl Lack {
+    /// What is amiss, and what to do; behind the name of the extension.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::NotInBuild => "not in this build: disable them, or run a build that has them",
+            Self::Inactive => {
+                "not active: disable them, or add them to `active` in the section `[extensions]` of the settings"
+            }
+            Self::Failed => "failed: `GET /extensions` tells why; disable them, or mend that and start the server anew",
+        }
+    }
+}
+
 /// What the settings say about extensions.
 pub(crate) struct Sections<'a> {
     /// The file that they come from, for messages.
     pub(crate) file: Option<&'a str>,
     pub(crate) sections: &'a BTreeMap<String, toml::Table>,
+    pub(crate) choice: Choice<'a>,
     /// How long a hook may take where its section does not say.
     pub(crate) hook_timeout: Duration,
 }
@@ -116,8 +132,12 @@ impl Registry {
         });
         let metadata: Vec<&'static Metadata> = found.iter().map(|registration| registration.metadata).collect();
         let mut problems = Vec::new();
-        let order = order::total_order(&metadata, &mut problems);
-        problems.extend(metadata.iter().filter_map(|metadata| claim(metadata)));
+        problems.extend(sections.choice.problems(sections.file, &metadata));
+        let is_active = |metadata: &&'static Metadata| sections.choice.is_active(metadata.name);
+        let (active, inactive): (Vec<_>, Vec<_>) = metadata.iter().copied().partition(is_active);
+        found.retain(|registration| is_active(&registration.metadata));
+        let order = order::total_order(&active, &inactive, &mut problems);
+        problems.extend(active.iter().filter_map(|metadata| claim(metadata)));
         for name in sections.sections.keys().filter(|name| !metadata.iter().any(|known| known.name == **name)) {
             problems
                 .push(BootProblem::SettingsOfUnknown { file: sections.file.map(str::to_owned), name: name.clone() });
@@ -133,7 +153,7 @@ impl Registry {
         problems.extend(extensions.iter().flat_map(|loaded| subscriptions::problems(loaded)));
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
-        (Self { extensions, calls }, problems)
+        (Self { extensions, inactive, calls }, problems)
     }
 
     /// What each extension that is linked into this binary declares for the demo, in the order of their names.
@@ -160,20 +180,43 @@ impl Registry {
             provided: loaded.provided.clone(),
             calls: calls.clone(),
             limit: loaded.hook_timeout,
+            failed: loaded.condition.shared_failure(),
         };
         self.extensions.iter().zip(&self.calls).map(peer).collect()
     }
 
-    /// All extensions, in the total order.
+    /// All extensions that are active, in the total order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Loaded>> {
         self.extensions.iter()
+    }
+
+    /// Those that are linked and not active, by name.
+    pub(crate) fn inactive(&self) -> &[&'static Metadata] {
+        &self.inactive
+    }
+
+    pub(crate) fn is_inactive(&self, name: &str) -> bool {
+        self.inactive.iter().any(|metadata| metadata.name == name)
+    }
+
+    /// The extensions that this one names in `after` and `requires`.
+    pub(crate) fn before(&self, loaded: &Loaded) -> impl Iterator<Item = &Arc<Loaded>> {
+        let requires = loaded.metadata.requires.iter().map(|required| order::name_of(required));
+        let names = loaded.metadata.after.iter().copied().chain(requires);
+        names.filter_map(|name| self.find(name))
+    }
+
+    /// The extensions that this one names in `requires`.
+    pub(crate) fn required_by(&self, loaded: &Loaded) -> impl Iterator<Item = &Arc<Loaded>> {
+        loaded.metadata.requires.iter().filter_map(|required| self.find(order::name_of(required)))
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Loaded>> {
         self.extensions.iter().find(|loaded| loaded.metadata.name == name)
     }
 
-    /// The extensions that take part in work on these nodes of a cluster, in the total order.
+    /// The extensions that take part in work on these nodes of a cluster, in the total order. One that has failed takes no
+    /// part; where it would have to, [`Registry::lacking`] tells.
     pub(crate) fn enabled_for(&self, cluster: &Cluster, nodes: &[Node]) -> Vec<(&Arc<Loaded>, Reach)> {
         let reach = |loaded: &Loaded| {
             let is_it = |name: &String| name == loaded.metadata.name;
@@ -183,7 +226,8 @@ impl Registry {
             let own: Vec<Node> = nodes.iter().filter(|node| node.extensions.iter().any(is_it)).cloned().collect();
             (!own.is_empty()).then(|| Reach::Nodes(own.into()))
         };
-        self.extensions.iter().filter_map(|loaded| Some((loaded, reach(loaded)?))).collect()
+        let available = self.extensions.iter().filter(|loaded| loaded.is_available());
+        available.filter_map(|loaded| Some((loaded, reach(loaded)?))).collect()
     }
 
     /// The names in the total order, without repetition; names that are not in this build come last, by name.
@@ -195,7 +239,18 @@ impl Registry {
         names
     }
 
-    /// The names that are not in this build, sorted.
+    /// The names of those that cannot take part in work, sorted, each with what is amiss with it.
+    pub(crate) fn lacking<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> BTreeMap<String, Lack> {
+        let lack = |name: &String| match self.find(name) {
+            Some(loaded) if loaded.is_available() => None,
+            Some(_) => Some(Lack::Failed),
+            None if self.is_inactive(name) => Some(Lack::Inactive),
+            None => Some(Lack::NotInBuild),
+        };
+        names.into_iter().filter_map(|name| Some((name.clone(), lack(name)?))).collect()
+    }
+
+    /// The names that are not in this build, or not active, sorted.
     pub(crate) fn missing<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let mut missing: Vec<String> = names.into_iter().filter(|name| self.find(name).is_none()).cloned().collect();
         missing.sort();
@@ -221,12 +276,23 @@ impl Loaded {
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
         let containment = Containment::take_from(&mut section);
         let assembled = contain::assemble(registration, section);
-        let Parts { extension, settings, urls, migrations, pipelines, provides, calls, orchestrators, subscriptions } =
-            assembled.map_err(|(method, fault)| {
-                vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }]
-            })?;
-        match (containment, settings) {
-            (Ok(containment), Ok(settings)) => Ok(Self {
+        let Parts {
+            extension,
+            settings,
+            refusal,
+            urls,
+            migrations,
+            pipelines,
+            provides,
+            calls,
+            orchestrators,
+            subscriptions,
+        } = assembled
+            .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
+        let file = || sections.file.map(str::to_owned);
+        let refusal = refusal.map(|detail| BootProblem::Invalid { file: file(), metadata, detail });
+        match (containment, settings, refusal) {
+            (Ok(containment), Ok(settings), None) => Ok(Self {
                 metadata,
                 place,
                 extension,
@@ -240,16 +306,18 @@ impl Loaded {
                 settings,
                 on_fault: containment.on_fault,
                 hook_timeout: containment.hook_timeout(sections.hook_timeout),
-                health: Mutex::new(Health { status: ExtensionStatus::Running, reason: None }),
+                is_required: sections.choice.is_required(metadata.name),
+                condition: Condition::default(),
+                background: Background::default(),
             }),
-            (containment, settings) => {
+            (containment, settings, refusal) => {
                 let errors = containment.err().into_iter().chain(settings.err()).flatten();
                 let problem = |error: SectionError| BootProblem::Settings {
-                    file: sections.file.map(str::to_owned),
+                    file: file(),
                     key: format!("extensions.{}.{}", metadata.name, error.key),
                     detail: error.detail,
                 };
-                Err(errors.map(problem).collect())
+                Err(errors.map(problem).chain(refusal).collect())
             }
         }
     }
@@ -264,14 +332,9 @@ impl Loaded {
         &*self.extension
     }
 
-    pub(crate) fn health(&self) -> Health {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes that a change went on without it.
-    pub(crate) fn degrade(&self, reason: String) {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        *health = Health { status: ExtensionStatus::Degraded, reason: Some(reason) };
+    /// Whether it may be called: it is started, and has not failed.
+    pub(crate) fn is_available(&self) -> bool {
+        self.condition.is_available()
     }
 
     /// Its migrations as the store applies them.

@@ -6,8 +6,12 @@ use semver::{Version, VersionReq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The indices of `extensions` in the total order. What is wrong is added to `problems`; the rest is ordered all the
-/// same, so that its own problems can be found too.
-pub(super) fn total_order(extensions: &[&'static Metadata], problems: &mut Vec<BootProblem>) -> Vec<usize> {
+/// same, so that its own problems can be found too. `inactive` are linked as well, and refused where one refers to them.
+pub(super) fn total_order(
+    extensions: &[&'static Metadata],
+    inactive: &[&'static Metadata],
+    problems: &mut Vec<BootProblem>,
+) -> Vec<usize> {
     let mut by_name = BTreeMap::new();
     for (index, metadata) in extensions.iter().enumerate() {
         if let Some(first) = by_name.insert(metadata.name, index) {
@@ -24,6 +28,9 @@ pub(super) fn total_order(extensions: &[&'static Metadata], problems: &mut Vec<B
                 Some(&index) => {
                     earlier.insert(index);
                     check_version(metadata, written, extensions[index], problems);
+                }
+                None if inactive.iter().any(|inactive| inactive.name == name) => {
+                    problems.push(BootProblem::InactiveReference { metadata, argument, name: name.to_owned() });
                 }
                 None => problems.push(BootProblem::UnknownReference { metadata, argument, name: written.to_owned() }),
             }

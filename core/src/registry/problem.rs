@@ -19,6 +19,10 @@ catalogue! {
     RG0110 = "the name of an extension claims tables that are not its own";
     RG0111 = "an extension calls what none that it requires provides";
     RG0112 = "the name of an orchestrator cannot be used";
+    RG0113 = "the settings choose an extension that is not in this build";
+    RG0114 = "an extension refers to one that is not active";
+    RG0115 = "a required extension is not active";
+    RG0116 = "an extension does not accept its settings";
     RG0120 = "a subscription cannot be used";
 }
 
@@ -27,6 +31,10 @@ catalogue! {
 pub(crate) enum BootProblem {
     DuplicateName { first: &'static Metadata, second: &'static Metadata },
     UnknownReference { metadata: &'static Metadata, argument: &'static str, name: String },
+    InactiveReference { metadata: &'static Metadata, argument: &'static str, name: String },
+    UnknownChoice { file: Option<String>, key: &'static str, name: String, known: Vec<&'static str> },
+    RequiredInactive { file: Option<String>, name: String },
+    Invalid { file: Option<String>, metadata: &'static Metadata, detail: String },
     Cycle { extensions: Vec<&'static Metadata> },
     Version { metadata: &'static Metadata, requirement: String, found: &'static str },
     SettingsOfUnknown { file: Option<String>, name: String },
@@ -79,6 +87,10 @@ impl BootProblem {
         match self {
             Self::DuplicateName { .. } => &RG0101,
             Self::UnknownReference { .. } => &RG0102,
+            Self::InactiveReference { .. } => &RG0114,
+            Self::UnknownChoice { .. } => &RG0113,
+            Self::RequiredInactive { .. } => &RG0115,
+            Self::Invalid { .. } => &RG0116,
             Self::Cycle { .. } => &RG0103,
             Self::Version { .. } => &RG0104,
             Self::SettingsOfUnknown { .. } => &RG0105,
@@ -111,6 +123,31 @@ impl fmt::Display for BootProblem {
                  [dependencies], or correct the name",
                 metadata.name,
                 Place(metadata)
+            ),
+            Self::InactiveReference { metadata, argument, name } => write!(
+                formatter,
+                "`{extension}` ({place}) names `{name}` in `{argument}`, and `{name}` is linked, but not active; add it to \
+                 `active` in the section [extensions] of the settings, or take `{extension}` out",
+                extension = metadata.name,
+                place = Place(metadata)
+            ),
+            Self::UnknownChoice { file, key, name, known } => write!(
+                formatter,
+                "{}, key `extensions.{key}`: no extension `{name}` is in this build; there are {}",
+                file_or_settings(file.as_deref()),
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ),
+            Self::RequiredInactive { file, name } => write!(
+                formatter,
+                "{}, key `extensions.required`: `{name}` is not active; add it to `extensions.active`, or take it out of \
+                 `extensions.required`",
+                file_or_settings(file.as_deref())
+            ),
+            Self::Invalid { file, metadata, detail } => write!(
+                formatter,
+                "{}, section [extensions.{name}]: `{name}` does not accept it: {detail}",
+                file_or_settings(file.as_deref()),
+                name = metadata.name
             ),
             Self::Orchestrator { metadata, name, why } => {
                 write!(formatter, "the orchestrator `{name}` of `{}` ({}) {why}", metadata.name, Place(metadata))

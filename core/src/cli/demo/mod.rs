@@ -52,7 +52,7 @@ pub(super) async fn demo(settings: Settings, listen: SocketAddr, exit: bool) -> 
         return Ok(());
     }
     say("\nserving until Ctrl-C")?;
-    Ok(started.serve(listener, signals).await?)
+    Ok(started.open(listener).until_stopped(signals).await?)
 }
 
 /// Shows everything; the server that is left can serve.
@@ -76,7 +76,7 @@ async fn show(settings: Settings, listen: SocketAddr, state: &Path) -> Result<(S
     for (extension, demo) in &demos {
         let section = lay_out(demo, &state.join("demo").join(extension));
         let section = section.map_err(|detail| CliError::Told(format!("extension `{extension}`: {detail}")))?;
-        settings.extensions.entry((*extension).to_owned()).or_default().extend(section);
+        settings.extensions.sections.entry((*extension).to_owned()).or_default().extend(section);
     }
 
     title("1. A server, its database and its extensions")?;

@@ -105,6 +105,11 @@ fn chosen(linked: &Linked, ledger: &Ledger, extension: Option<&str>) -> Result<V
         migrators.retain(|migrator| migrator.owner == name);
         return Ok(migrators);
     }
+    if linked.registry().is_inactive(name) {
+        return Err(CliError::Told(format!(
+            "`{name}` is not active, and its migrations rest; add it to `active` in the section [extensions] of the settings"
+        )));
+    }
     if ledger.orphans(linked.extension_names()).iter().any(|orphan| orphan == name) {
         return Err(CliError::Told(format!(
             "`{name}` is not in this build, and so are its migrations; add its crate to [dependencies], or remove what it \

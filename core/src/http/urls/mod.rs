@@ -108,6 +108,9 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
         return Problem::not_found("there is nothing at this path").into_response();
     };
     let name = url.owner.metadata.name;
+    if let Some(reason) = url.owner.condition.failure() {
+        return Problem::of_failed(name, reason).into_response();
+    }
     let scope = server.scope(&url.owner, server.clock.now());
     request.extensions_mut().insert(ExtensionContext::new(scope, server.store.clone(), deploy::desk(server)));
     request.extensions_mut().insert(Came(came));

@@ -17,7 +17,7 @@ fn check(extensions: Vec<Metadata>, expected: &str) {
     let extensions: Vec<&'static Metadata> =
         extensions.into_iter().map(|metadata| &*Box::leak(Box::new(metadata))).collect();
     let mut problems: Vec<BootProblem> = Vec::new();
-    let order = total_order(&extensions, &mut problems);
+    let order = total_order(&extensions, &[], &mut problems);
     let told = if problems.is_empty() {
         order.into_iter().map(|index| extensions[index].name).collect::<Vec<_>>().join(" ")
     } else {
