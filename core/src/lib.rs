@@ -112,7 +112,7 @@ pub mod prelude {
             PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, StartContext,
             Subscriptions, TaskContext, Urls, delete, get, patch, post, put, veto,
         },
-        http::{Json, Query},
+        http::{Json, Query, Verbatim},
         model::{
             Change, Cluster, ClusterStatus, ErrorType, Event, FieldChange, Filter, InvalidFilter, InvalidMac,
             MacAddress, Node, NodeGroup, NodeStatus, Object, Release, ReleaseState, Role, Topic, UnknownWord, Work,

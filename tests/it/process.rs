@@ -15,6 +15,9 @@ use std::{
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a server says when it has started.
+const LISTENING: &str = "listening on http://";
+
 /// How a command ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -106,13 +109,27 @@ impl Serving {
         let stdout = child.stdout.take().expect("its output is piped");
         let (say, heard) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut line = String::new();
-            drop(BufReader::new(stdout).read_line(&mut line));
-            drop(say.send(line));
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let found = lines.into_iter().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
+            drop(say.send(found));
         });
-        let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
-        let serving = Self { child, address: line.trim().replace("listening on http://", ""), log };
-        assert!(line.starts_with("listening on http://127.0.0.1:"), "{line:?}: {}", serving.log());
+        let address = heard.recv_timeout(PATIENCE).ok().flatten();
+        let serving = Self { child, address: address.unwrap_or_default(), log };
+        assert!(serving.address.starts_with("127.0.0.1:"), "{}", serving.log());
+        serving
+    }
+
+    /// Starts a command that serves, and waits until it listens, which is before it has started.
+    pub(crate) fn early(mut command: Command, dir: &Path) -> Self {
+        let log = dir.join("serve.log");
+        let file = File::options().create(true).append(true).open(&log).expect("the log can be written");
+        let child = command.stdout(Stdio::null()).stderr(file).spawn().expect("the binary runs");
+        let mut serving = Self { child, address: String::new(), log };
+        serving.address = wait_for("the address in the log", || {
+            let log = serving.log();
+            let line = log.lines().find(|line| line.contains(" listening "))?;
+            line.split_once("address=")?.1.split_once(' ').map(|(address, _)| address.to_owned())
+        });
         serving
     }
 
@@ -145,9 +162,20 @@ impl Serving {
     /// # Errors
     /// When it does not answer.
     pub(crate) fn try_answer(&self, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+        let (status, text) = self.exchange(method, &format!("/api/v1{path}"), body)?;
+        Ok((status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? }))
+    }
+
+    /// What is at a path that does not stand below `/api/v1`.
+    #[track_caller]
+    pub(crate) fn at_root(&self, path: &str) -> (u16, String) {
+        self.exchange("GET", path, &Value::Null).expect("the server answers")
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &Value) -> io::Result<(u16, String)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         // HTTP/1.0: the answer ends with the connection.
-        let head = format!("{method} /api/v1{path} HTTP/1.0\r\nHost: {}\r\n", self.address);
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", self.address);
         let head = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut answer = String::new();
         let mut stream = TcpStream::connect(&self.address)?;
@@ -157,7 +185,7 @@ impl Serving {
         let cut_off = || io::Error::other(format!("the answer is cut off: {answer:?}"));
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_off)?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut_off)?;
-        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_str(body)? }))
+        Ok((status, body.to_owned()))
     }
 
     /// Ends it at once.

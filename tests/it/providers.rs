@@ -3,6 +3,7 @@
 use crate::{
     common::{assign, contains, enable, list, node_named},
     probe::{CreateRows, rows},
+    steps::Steps,
 };
 use rivetgun::{
     prelude::{sea_orm::ConnectionTrait, *},
@@ -42,7 +43,7 @@ impl Seats for Numbered {
 #[derive(Debug, Default)]
 struct Hall;
 
-#[extension(name = "hall", version = "1.5.0", description = "Has seats")]
+#[extension(name = "hall", version = "1.5.0", description = "Has seats", settings = Steps)]
 impl Extension for Hall {
     fn urls(&self) -> Urls {
         urls! { r"/hall/rows/?" => get(hall_rows) }
@@ -55,6 +56,14 @@ impl Extension for Hall {
     fn provides(&self) -> Provides {
         Provides::new().with::<dyn Seats>(Arc::new(Numbered("hall")))
     }
+
+    async fn initialize(&self, cx: &ExtensionContext) -> Result<()> {
+        cx.settings::<Self>().initialize("hall")
+    }
+
+    async fn close(&self, cx: &ExtensionContext) -> Result<()> {
+        cx.settings::<Self>().note("hall closes")
+    }
 }
 
 async fn hall_rows(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
@@ -64,18 +73,36 @@ async fn hall_rows(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
 #[derive(Debug, Default)]
 struct Annex;
 
-#[extension(name = "annex", version = "1.0.0", description = "Has seats too")]
+#[extension(name = "annex", version = "1.0.0", description = "Has seats too", settings = Steps)]
 impl Extension for Annex {
     fn provides(&self) -> Provides {
         Provides::new().with::<dyn Seats>(Arc::new(Numbered("annex")))
+    }
+
+    async fn initialize(&self, cx: &ExtensionContext) -> Result<()> {
+        cx.settings::<Self>().initialize("annex")
     }
 }
 
 #[derive(Debug, Default)]
 struct Usher;
 
-#[extension(name = "usher", version = "1.0.0", description = "Asks for seats", requires = ["hall >= 1.2"])]
+#[extension(
+    name = "usher",
+    version = "1.0.0",
+    description = "Asks for seats",
+    requires = ["hall >= 1.2"],
+    settings = Steps
+)]
 impl Extension for Usher {
+    async fn initialize(&self, cx: &ExtensionContext) -> Result<()> {
+        cx.settings::<Self>().initialize("usher")
+    }
+
+    async fn close(&self, cx: &ExtensionContext) -> Result<()> {
+        cx.settings::<Self>().note("usher closes")
+    }
+
     fn calls(&self) -> Calls {
         Calls::new().to::<dyn Seats>()
     }
@@ -171,5 +198,26 @@ fn of_a_call_that_failed_nothing_stays_even_where_the_caller_goes_on() {
     on_both_databases("", async |server| {
         node_named(&server, 1, "half").await;
         assert_eq!(server.get("/hall/rows").await.expect(200), json!([]));
+    });
+}
+
+#[test]
+fn who_has_failed_is_not_called_and_who_requires_it_has_failed_too() {
+    on_both_databases("[extensions.annex]\naway = true", async |server| {
+        let node = node_named(&server, 1, "n").await;
+        server.put(&format!("/nodes/{node}"), json!({"extensions": ["annex"]})).await.expect(200);
+        let problem = server.get(&format!("/usher/of_node/{node}")).await.expect(409);
+        for part in ["`annex`", "Seats", "has failed", "annex is away"] {
+            assert!(contains(&problem["detail"], part), "{part}: {problem}");
+        }
+    });
+    on_both_databases("[extensions.hall]\naway = true", async |server| {
+        // It would ask the hall.
+        node_named(&server, 1, "veto").await;
+        let usher = server.get("/extensions/usher").await.expect(200);
+        assert_eq!(usher["status"], "failed");
+        assert_eq!(usher["reason"], "it requires `hall`, which has failed");
+        assert_eq!(server.get("/usher/required/1").await.expect(503)["extension"], "usher");
+        assert_eq!(server.get("/extensions/annex").await.expect(200)["status"], "running");
     });
 }

@@ -1,6 +1,6 @@
 //! What happens around every request: an id, a span, a line in the log, and errors as problem details.
 
-use super::error::Problem;
+use super::{error::Problem, verbatim::AsItIs};
 use crate::principal;
 use axum::{
     Router,
@@ -58,7 +58,8 @@ fn with_id(mut response: Response, id: &str) -> Response {
 
 /// Writes the body of an error, ours or not, and keeps its other headers (`Allow`, `Content-Range`).
 async fn write_problem(response: Response, id: &str) -> Response {
-    if !(response.status().is_client_error() || response.status().is_server_error()) {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    if !is_error || response.extensions().get::<AsItIs>().is_some() {
         return response;
     }
     let (mut parts, body) = response.into_parts();

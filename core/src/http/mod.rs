@@ -19,12 +19,16 @@ mod respond;
 mod strict;
 mod system;
 mod urls;
+mod verbatim;
 mod work;
 
 pub(crate) use extensions::ExtensionUrl;
 pub use extract::{Json, Query};
 pub(crate) use openapi::Document;
 pub(crate) use urls::{UrlTable, templates};
+#[cfg(feature = "testkit")]
+pub(crate) use verbatim::AsItIs;
+pub use verbatim::Verbatim;
 
 use crate::{registry::Registry, server::Server};
 use axum::{

@@ -1,6 +1,7 @@
 //! Requests to a [`TestServer`], through everything that a real request goes through but the network.
 
 use super::TestServer;
+use crate::http::AsItIs;
 use axum::{
     body::{Body, Bytes},
     extract::Request,
@@ -16,6 +17,8 @@ pub struct Answer {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+    /// Whether the extension wants it to go out as it is.
+    pub(super) is_verbatim: bool,
 }
 
 impl TestServer {
@@ -59,7 +62,13 @@ impl TestServer {
         let described = format!("{} {}", request.method(), request.uri());
         let (parts, body) = self.api.answer(request).await.into_parts();
         let body = body.collect().await.unwrap_or_else(|error| panic!("{described}: the body breaks off: {error}"));
-        Answer { request: described, status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() }
+        Answer {
+            request: described,
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.to_bytes(),
+            is_verbatim: parts.extensions.get::<AsItIs>().is_some(),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod calls;
 mod fault;
+mod life;
 mod m20261121_000001_create_calls;
+mod settings;
 
 use rivetgun::prelude::*;
 
@@ -11,7 +13,7 @@ use rivetgun::prelude::*;
 #[derive(Debug, Default)]
 pub struct Faulty;
 
-#[extension(name = "faulty")]
+#[extension(name = "faulty", settings = settings::Settings)]
 impl Extension for Faulty {
     fn urls(&self) -> Urls {
         urls! { r"/faulty/calls/?" => get(calls::list) }
@@ -19,6 +21,26 @@ impl Extension for Faulty {
 
     fn migrations(&self) -> Migrations {
         migrations![m20261121_000001_create_calls]
+    }
+
+    fn validate(&self, cx: &SetupContext<'_>) -> Result<()> {
+        life::validate(cx.settings::<Self>())
+    }
+
+    async fn initialize(&self, cx: &ExtensionContext) -> Result<()> {
+        let settings = cx.settings::<Self>();
+        life::pass(settings, "initialize", settings.initialize).await
+    }
+
+    async fn start(&self, cx: &StartContext) -> Result<()> {
+        let settings = cx.settings::<Self>();
+        life::work(cx, settings.work);
+        life::pass(settings, "start", settings.start).await
+    }
+
+    async fn close(&self, cx: &ExtensionContext) -> Result<()> {
+        let settings = cx.settings::<Self>();
+        life::pass(settings, "close", settings.close).await
     }
 
     fn on_node_create(&self, cx: &HookContext<'_>, node: &Node) -> impl Future<Output = Result<()>> + Send {

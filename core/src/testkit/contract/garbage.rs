@@ -63,7 +63,7 @@ fn look_at(answer: &Answer, body: &[u8]) -> Option<String> {
     if status >= 500 && status != 503 {
         return Some(format!("{} with the body `{body}` was answered with {status}", answer.request()));
     }
-    let is_problem = answer.header("content-type") == Some("application/problem+json");
+    let is_problem = answer.is_verbatim || answer.header("content-type") == Some("application/problem+json");
     (status >= 400 && !is_problem)
         .then(|| format!("{} was answered with {status}, and not as a problem", answer.request()))
 }
