@@ -41,6 +41,7 @@ mod extension;
 mod http;
 mod life;
 mod model;
+mod monitoring;
 mod principal;
 mod registry;
 mod server;
@@ -112,11 +113,11 @@ pub mod prelude {
             PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, StartContext,
             Subscriptions, TaskContext, Urls, delete, get, patch, post, put, veto,
         },
-        http::{Json, Query, Verbatim},
+        http::{Json, Query, RequestPoint, Verbatim},
         model::{
             Change, Cluster, ClusterStatus, ErrorType, Event, FieldChange, Filter, InvalidFilter, InvalidMac,
-            MacAddress, Node, NodeGroup, NodeStatus, Object, Release, ReleaseState, Role, Topic, UnknownWord, Work,
-            merge,
+            MacAddress, Node, NodeGroup, NodeStatus, Object, Point, PointValue, PointValues, Release, ReleaseState,
+            Role, Topic, UnknownWord, Work, merge,
         },
     };
     pub use axum::{extract::Path, http::StatusCode, response::IntoResponse};

@@ -3,6 +3,7 @@
 use crate::{
     deploy::ByName,
     extension::{Peer, Scope},
+    monitoring::{Metrics, Monitor},
     registry::{Loaded, Registry},
     settings::Settings,
     store::Store,
@@ -30,6 +31,8 @@ pub(crate) struct Server {
     /// The domain of the installation, for the names of nodes.
     pub(crate) domain: Arc<str>,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) monitor: Monitor,
     /// All work in the background; the server waits for it when it stops.
     pub(crate) work: TaskTracker,
     /// Tells that all extensions are started, or have failed, and that requests are answered.
@@ -97,7 +100,13 @@ impl Server {
 
     /// What the contexts of a call to an extension share.
     pub(crate) fn scope(&self, loaded: &Loaded, now: DateTime<Utc>) -> Scope {
-        Scope { peers: Arc::clone(&self.peers), place: loaded.place, domain: Arc::clone(&self.domain), now }
+        Scope {
+            peers: Arc::clone(&self.peers),
+            place: loaded.place,
+            domain: Arc::clone(&self.domain),
+            now,
+            monitor: self.monitor.clone(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod extensions;
 
 pub(crate) use extensions::ExtensionSettings;
 
-use crate::{agents::AgentSettings, deploy::LocalSettings, events::EventSettings};
+use crate::{agents::AgentSettings, deploy::LocalSettings, events::EventSettings, monitoring::MonitoringSettings};
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) agents: AgentSettings,
     pub(crate) events: EventSettings,
+    pub(crate) monitoring: MonitoringSettings,
     pub(crate) orchestrators: Orchestrators,
     /// Which extensions are active, and a section for each of them.
     pub(crate) extensions: ExtensionSettings,
@@ -96,6 +97,7 @@ impl Default for Settings {
             limits: Limits::default(),
             agents: AgentSettings::default(),
             events: EventSettings::default(),
+            monitoring: MonitoringSettings::default(),
             orchestrators: Orchestrators::default(),
             extensions: ExtensionSettings::default(),
             file: None,

@@ -10,6 +10,7 @@ use crate::{
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
     http::{self, Api, Document, UrlTable},
+    monitoring::{Metrics, Monitor},
     registry::{BootProblem, BootProblems, Choice, Registry, Sections},
     server::{Clock, Server},
     settings::Settings,
@@ -243,6 +244,8 @@ impl Migrated {
     pub(crate) fn assembled(self, clock: Clock) -> Assembled {
         let Self { linked: Linked { settings, registry, urls }, store, state_dir, owners, .. } = self;
         let local = Local::new(settings.orchestrators.local.clone(), &settings.state_dir);
+        let metrics = Metrics::default();
+        let monitor = Monitor::new(&settings.monitoring, &registry, &metrics);
         let server = Arc::new(Server {
             peers: registry.peers(&Arc::new(owners)),
             id: state_dir.id(),
@@ -252,6 +255,8 @@ impl Migrated {
             orchestrators: deploy::orchestrators(local, &registry),
             registry,
             clock,
+            metrics,
+            monitor,
             work: TaskTracker::new(),
             started: CancellationToken::new(),
             stopping: CancellationToken::new(),

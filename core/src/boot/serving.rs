@@ -5,6 +5,7 @@ use crate::{
     agents, deploy, events,
     http::Api,
     life::{self, Extent, RequiredFailed},
+    monitoring,
     server::Server,
 };
 use std::{io, sync::Arc, time::Duration};
@@ -118,6 +119,7 @@ async fn start(server: &Arc<Server>) -> Result<(), BootError> {
     deploy::start(server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
     events::start(server).await.map_err(|refusal| BootError::Start(crate::error::chain(&refusal)))?;
     agents::watch(server);
+    monitoring::start(server);
     server.started.cancel();
     Ok(())
 }
@@ -141,6 +143,7 @@ pub(crate) async fn stop_work(server: &Arc<Server>) {
     if tokio::time::timeout(STOP_WAIT, server.work.wait()).await.is_err() {
         tracing::warn!("work in the background did not end in time; the next start settles its tasks");
     }
+    server.monitor.close().await;
     life::close(server).await;
     if let Err(error) = server.store.clone().close().await {
         tracing::warn!(%error, "closing the database");

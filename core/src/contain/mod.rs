@@ -8,6 +8,8 @@ mod delivery;
 mod handler;
 mod hooks;
 mod life;
+mod measure;
+mod monitoring;
 mod orchestrators;
 mod provider;
 mod stages;
@@ -18,12 +20,18 @@ pub(crate) use delivery::deliver;
 pub(crate) use handler::contained;
 pub(crate) use hooks::{HookFault, call_hook};
 pub(crate) use life::{close, initialize, start, work};
+pub(crate) use measure::collectors;
+pub(crate) use monitoring::{NotWritten, monitors, on_monitoring};
 pub(crate) use orchestrators::orchestrate;
 pub(crate) use stages::{StageCall, prepare, run_stage};
 
 use crate::extension::{Error, Kind};
 use futures_util::FutureExt;
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 use tracing::Instrument;
 
 #[cfg(panic = "abort")]
@@ -81,6 +89,15 @@ pub(crate) async fn contain<T, F>(call: Call, work: impl FnOnce() -> F) -> Resul
 where
     F: Future<Output = Result<T, Error>>,
 {
+    attempt(call, work).await.inspect_err(|fault| log(call, fault))
+}
+
+/// Runs one asynchronous call, and leaves it to the caller to log how it ended.
+async fn attempt<T, F>(call: Call, work: impl FnOnce() -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let start = Instant::now();
     // An error span, so that it exists at every log level and what is logged inside carries the name.
     let span = tracing::error_span!("extension", extension = call.extension, hook = call.method);
     let guarded = AssertUnwindSafe(async move { work().await }).catch_unwind();
@@ -90,17 +107,21 @@ where
         Ok(Err(payload)) => Err(Fault::Panicked(panic_text(&*payload))),
         Ok(Ok(outcome)) => outcome.map_err(Fault::from),
     };
-    outcome.inspect_err(|fault| log(call, fault))
+    measure::called(call, start.elapsed());
+    outcome.inspect_err(|fault| measure::faulted(call, fault))
 }
 
-/// Runs one plain call. Its time is nobody's to limit; see [`stages`].
+/// Runs one plain call. Its time is nobody's to limit, or to measure: it may be one of thousands; see [`stages`].
 pub(crate) fn contain_plain<T>(call: Call, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Fault> {
     let _span = tracing::error_span!("extension", extension = call.extension, hook = call.method).entered();
     let outcome = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
         Err(payload) => Err(Fault::Panicked(panic_text(&*payload))),
         Ok(outcome) => outcome.map_err(Fault::from),
     };
-    outcome.inspect_err(|fault| log(call, fault))
+    outcome.inspect_err(|fault| {
+        measure::faulted(call, fault);
+        log(call, fault);
+    })
 }
 
 fn log(call: Call, fault: &Fault) {

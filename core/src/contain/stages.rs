@@ -3,13 +3,16 @@
 //! A stage is plain code, which nothing can interrupt. It runs on a thread of the blocking pool, and when it takes too
 //! long the task goes on without it, to its end in an error; the thread is lost until the stage returns.
 
-use super::{Call, Fault, contain, contain_plain, panic_text};
+use super::{Call, Fault, contain, contain_plain, measure, panic_text};
 use crate::{
     extension::{ClusterData, DynPipeline, PipelineContext, PrepareContext, Prepared, Stage},
     model::{Cluster, Node},
 };
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A pipeline that is to be called.
 #[derive(Clone)]
@@ -63,13 +66,17 @@ async fn aside<T: Send + 'static>(
     call: Call,
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    match tokio::time::timeout(call.limit, tokio::task::spawn_blocking(work)).await {
+    let start = Instant::now();
+    let outcome = tokio::time::timeout(call.limit, tokio::task::spawn_blocking(work)).await;
+    measure::called(call, start.elapsed());
+    match outcome {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panicked)) => Err(Fault::Panicked(
             panicked.try_into_panic().map_or_else(|_| "cancelled".to_owned(), |payload| panic_text(&*payload)),
         )),
         Err(_) => {
             let fault = Fault::TimedOut(call.limit);
+            measure::faulted(call, &fault);
             super::log(call, &fault);
             Err(fault)
         }

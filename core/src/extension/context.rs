@@ -2,7 +2,7 @@
 
 use super::{Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope};
 use crate::{
-    model::{Cluster, Node, Object, Release, Topic},
+    model::{Cluster, Node, Object, Point, Release, Topic},
     store::{self, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
@@ -22,6 +22,18 @@ macro_rules! accessors {
         #[must_use]
         pub fn settings<E: Described>(&self) -> &E::Settings {
             self.scope.settings::<E>()
+        }
+
+        /// Hands a point to those who [hear of them](super::Extension::on_monitoring). That neither waits nor fails, and is
+        /// not undone with a change that is refused.
+        pub fn monitor(&self, point: Point) {
+            self.scope.monitor.send(point);
+        }
+
+        /// Whether anybody hears of points: else what would be measured at some expense need not be.
+        #[must_use]
+        pub fn is_monitored(&self) -> bool {
+            self.scope.monitor.is_heard()
         }
     };
 }

@@ -4,7 +4,7 @@ use super::{
     Calls, Demo, EventContext, Extension, ExtensionContext, HookCall, HookContext, Migrations, Orchestrators,
     Pipelines, Provides, Result, SectionError, SetupContext, StartContext, Subscriptions, Urls, extension_section,
 };
-use crate::model::Event;
+use crate::model::{Event, Point};
 use futures_util::future::BoxFuture;
 use std::{any::Any, sync::Arc};
 
@@ -25,6 +25,8 @@ pub(crate) trait DynExtension: Send + Sync {
     fn close<'a>(&'a self, cx: &'a ExtensionContext) -> BoxFuture<'a, Result<()>>;
     fn call<'a>(&'a self, cx: &'a HookContext<'a>, call: HookCall<'a>) -> BoxFuture<'a, Result<()>>;
     fn handle_event<'a>(&'a self, cx: &'a EventContext, event: &'a Event) -> BoxFuture<'a, Result<()>>;
+    fn monitors(&self, cx: &SetupContext<'_>) -> bool;
+    fn on_monitoring<'a>(&'a self, cx: &'a ExtensionContext, points: &'a [Point]) -> BoxFuture<'a, Result<()>>;
 }
 
 pub(super) struct Instance<E>(pub(super) E);
@@ -64,6 +66,14 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn demo(&self) -> Demo {
         self.0.demo()
+    }
+
+    fn monitors(&self, cx: &SetupContext<'_>) -> bool {
+        self.0.monitors(cx)
+    }
+
+    fn on_monitoring<'a>(&'a self, cx: &'a ExtensionContext, points: &'a [Point]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.on_monitoring(cx, points))
     }
 
     fn settings(&self, section: toml::Table) -> Result<Arc<dyn Any + Send + Sync>, Vec<SectionError>> {

@@ -58,7 +58,7 @@ pub(crate) use start::{BackgroundWork, Spawn};
 pub(crate) use subscription::{Begin, Declared};
 pub(crate) use urls::UrlEntry;
 
-use crate::model::{Change, Cluster, Event, Node, NodeGroup};
+use crate::model::{Change, Cluster, Event, Node, NodeGroup, Point};
 use std::future::Future;
 
 /// A part of the server that lives in a crate of its own.
@@ -178,6 +178,29 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// What `rivetgun demo` does to show it at work; see [`Demo`].
     fn demo(&self) -> Demo {
         Demo::new()
+    }
+
+    /// Points of monitoring came: of the requests that were answered, and what [`ExtensionContext::monitor`] was given. All
+    /// are told, whoever sent them; the README has the series of the server itself.
+    ///
+    /// It is called for batches, by default of at most 200 points and at least once a second where there are any, one after
+    /// the other, and once more when the server stops. Meanwhile points wait in a queue of this extension's own; what finds
+    /// it full is dropped and counted. So nothing waits for what this does, neither a request nor another extension.
+    ///
+    /// - [`Error::unavailable`] means that the same points may be written later. The batch is offered again, for a minute by
+    ///   default, and then dropped. A panic and a time-out count as that too.
+    /// - Any other error, and so one of `?`, means that a point among them can never be written. The batch is cut in half, and
+    ///   so on, until the one point is found that is at fault. It is dropped, and all others are offered again.
+    ///
+    /// A point may come twice, after a batch was written in part.
+    fn on_monitoring(&self, _cx: &ExtensionContext, _points: &[Point]) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Whether it hears of points at all, if it overrides [`on_monitoring`](Extension::on_monitoring): where nobody does,
+    /// none are made. It is asked once, when the server is put together.
+    fn monitors(&self, _cx: &SetupContext<'_>) -> bool {
+        true
     }
 
     /// A node was created: after the insert, before the commit.

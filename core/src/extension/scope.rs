@@ -1,6 +1,7 @@
 //! Which extension a context was made for, and what the extensions of a server know of each other.
 
 use super::{Described, Fence, Metadata, Provided};
+use crate::monitoring::Monitor;
 use chrono::{DateTime, Utc};
 use std::{
     any::{Any, TypeId},
@@ -35,6 +36,7 @@ pub(crate) struct Scope {
     /// The domain of the installation, for the names of nodes.
     pub(crate) domain: Arc<str>,
     pub(crate) now: DateTime<Utc>,
+    pub(crate) monitor: Monitor,
 }
 
 impl Scope {

@@ -128,6 +128,11 @@ impl Problem {
         Self { errors, ..Self::unavailable(detail) }
     }
 
+    /// What kind of error it is.
+    pub(super) fn code(&self) -> &'static str {
+        code_of(self.status).code
+    }
+
     /// The body, with the headers that belong to it.
     pub(super) fn write(self, request_id: &str) -> Response {
         let code = code_of(self.status);

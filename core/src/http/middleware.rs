@@ -1,16 +1,16 @@
 //! What happens around every request: an id, a span, a line in the log, and errors as problem details.
 
-use super::{error::Problem, verbatim::AsItIs};
-use crate::principal;
+use super::{error::Problem, monitoring::Watched, verbatim::AsItIs};
+use crate::{principal, server::Server};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -19,23 +19,26 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer texts of foreign errors are cut.
 const FOREIGN_TEXT: usize = 4096;
 
-pub(super) fn around(router: Router) -> Router {
+pub(super) fn around(server: &Arc<Server>, router: Router) -> Router {
     router
         .layer(CatchPanicLayer::custom(|payload: Box<dyn std::any::Any + Send>| {
             tracing::error!(panic = crate::contain::panic_text(&*payload), "a handler panicked");
             Problem::internal().into_response()
         }))
-        .layer(from_fn(around_request))
+        .layer(from_fn_with_state(Arc::clone(server), around_request))
 }
 
-async fn around_request(request: Request, next: Next) -> Response {
+async fn around_request(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| is_sane(id));
     let id = id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", request_id = %id);
+    let watched = Watched::begin(&server, &id, &mut request);
     async {
         let start = Instant::now();
-        let response = write_problem(principal::acting("anonymous", next.run(request)).await, &id).await;
+        let answer = principal::acting("anonymous", next.run(request)).await;
+        let (response, code) = write_problem(answer, &id).await;
+        watched.answered(&response, code);
         let (status, micros) = (response.status().as_u16(), start.elapsed().as_micros());
         tracing::info!(%method, path, status, micros, "answered");
         with_id(response, &id)
@@ -56,24 +59,26 @@ fn with_id(mut response: Response, id: &str) -> Response {
     response
 }
 
-/// Writes the body of an error, ours or not, and keeps its other headers (`Allow`, `Content-Range`).
-async fn write_problem(response: Response, id: &str) -> Response {
+/// Writes the body of an error, ours or not, and keeps its other headers (`Allow`, `Content-Range`). With the code of one
+/// that is a problem now.
+async fn write_problem(response: Response, id: &str) -> (Response, Option<&'static str>) {
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     if !is_error || response.extensions().get::<AsItIs>().is_some() {
-        return response;
+        return (response, None);
     }
     let (mut parts, body) = response.into_parts();
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
         None if is_text(&parts.headers) => foreign(parts.status, body).await,
-        None => return Response::from_parts(parts, body),
+        None => return (Response::from_parts(parts, body), None),
     };
+    let code = problem.code();
     let mut written = problem.write(id);
     for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE] {
         parts.headers.remove(name);
     }
     written.headers_mut().extend(parts.headers);
-    written
+    (written, Some(code))
 }
 
 /// Whether the body is plain text or absent, as axum's own errors are.

@@ -10,6 +10,7 @@ mod gate;
 mod groups;
 mod log;
 mod middleware;
+mod monitoring;
 mod nodes;
 mod notifications;
 mod openapi;
@@ -24,6 +25,7 @@ mod work;
 
 pub(crate) use extensions::ExtensionUrl;
 pub use extract::{Json, Query};
+pub use monitoring::RequestPoint;
 pub(crate) use openapi::Document;
 pub(crate) use urls::{UrlTable, templates};
 #[cfg(feature = "testkit")]
@@ -96,7 +98,7 @@ impl Api {
             .layer(DefaultBodyLimit::max(server.settings.limits.body_bytes))
             .with_state(Arc::clone(server));
         // A trailing slash is optional everywhere, so it goes before anything is routed.
-        Self(NormalizePathLayer::trim_trailing_slash().layer(middleware::around(router)))
+        Self(NormalizePathLayer::trim_trailing_slash().layer(middleware::around(server, router)))
     }
 
     /// Answers one request.

@@ -79,6 +79,19 @@ impl IntoResponse for Markdown {
     }
 }
 
+/// Metrics in the text format of Prometheus.
+pub(super) struct Exposition(pub(super) String);
+
+impl Exposition {
+    pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+impl IntoResponse for Exposition {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, Self::CONTENT_TYPE)], self.0).into_response()
+    }
+}
+
 /// A list that has no pages.
 pub(super) struct Whole<T>(pub(super) Vec<T>);
 

@@ -5,9 +5,9 @@ use super::{
     error::{Place, Problem},
     extract::Json,
     openapi::Resource,
-    respond::{Answer, Markdown, Text},
+    respond::{Answer, Exposition, Markdown, Text},
 };
-use crate::{codes::error_codes, store};
+use crate::{codes::error_codes, monitoring, store};
 use axum::extract::{Path, State};
 use serde::Serialize;
 use std::time::Duration;
@@ -18,6 +18,7 @@ pub(super) fn root_routes() -> Resource {
     Resource::new("server", "The server itself.")
         .routes(routes!(live))
         .routes(routes!(ready))
+        .routes(routes!(metrics))
         .routes(routes!(error_page))
 }
 
@@ -80,6 +81,16 @@ async fn ready(State(server): App) -> Answer<Json<Readiness>> {
         return Err(Problem::not_ready("the server cannot work", amiss));
     }
     Ok(Json(Readiness { ready: true, without }))
+}
+
+/// Shows what the server counts of itself, for Prometheus: requests, calls of extensions, tasks, points of monitoring, the
+/// process.
+#[utoipa::path(get, path = "/metrics")]
+async fn metrics(State(server): App) -> Answer<Exposition> {
+    monitoring::page(&server).await.map(Exposition).map_err(|error| {
+        tracing::error!(%error, "the metrics cannot be written");
+        Problem::internal()
+    })
 }
 
 /// What this server is.

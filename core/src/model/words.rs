@@ -23,7 +23,7 @@ macro_rules! words {
 
         impl $name {
             /// Every word, in the order of the definition.
-            const WORDS: &'static [&'static str] = &[$($word),+];
+            pub(crate) const WORDS: &'static [&'static str] = &[$($word),+];
 
             /// The word for it.
             #[must_use]

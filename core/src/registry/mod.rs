@@ -21,7 +21,7 @@ use crate::{
     contain::{self, Parts},
     extension::{
         Called, Containment, Declared, Demo, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer,
-        Provided, Registration, SectionError, UrlEntry,
+        Provided, Registration, SectionError, SetupContext, UrlEntry,
     },
     model::{Cluster, Node},
     store::{Migrator, Owners, claims_of},
@@ -335,6 +335,11 @@ impl Loaded {
     /// Whether it may be called: it is started, and has not failed.
     pub(crate) fn is_available(&self) -> bool {
         self.condition.is_available()
+    }
+
+    /// What it is given while the server is put together.
+    pub(crate) fn setup(&self) -> SetupContext<'_> {
+        SetupContext { metadata: self.metadata, settings: &*self.settings }
     }
 
     /// Its migrations as the store applies them.

@@ -123,6 +123,13 @@ pub(crate) async fn count_unfinished(connection: &impl ConnectionTrait) -> Resul
     task::Entity::find().filter(is_unfinished()).count(connection).await
 }
 
+/// How many tasks there are, by status; those that no task has are left out.
+pub(crate) async fn count_by_status(connection: &impl ConnectionTrait) -> Result<Vec<(String, i64)>, DbErr> {
+    let counted =
+        task::Entity::find().select_only().column(task::Column::Status).column_as(task::Column::Id.count(), "n");
+    counted.group_by(task::Column::Status).into_tuple().all(connection).await
+}
+
 pub(crate) async fn insert(tx: &WriteTx, new: NewTask, nodes: &[TaskNode]) -> Result<Task, DbErr> {
     let row = task::ActiveModel {
         id: NotSet,

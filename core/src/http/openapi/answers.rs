@@ -10,7 +10,7 @@ use crate::{
         error::Problem,
         extract::Json,
         log::Log,
-        respond::{Accepted, Created, List, Markdown, NoContent, Null, Removal, Text, Whole},
+        respond::{Accepted, Created, Exposition, List, Markdown, NoContent, Null, Removal, Text, Whole},
     },
     model::{Customisation, Task},
     store::LogLine,
@@ -121,6 +121,12 @@ impl IntoResponses for Text {
 impl IntoResponses for Markdown {
     fn responses() -> Responses {
         only("200", text("text/markdown; charset=utf-8"))
+    }
+}
+
+impl IntoResponses for Exposition {
+    fn responses() -> Responses {
+        only("200", text(Self::CONTENT_TYPE))
     }
 }
 

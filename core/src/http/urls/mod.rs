@@ -19,7 +19,7 @@ pub(crate) use templates::templates;
 use crate::{
     contain, deploy,
     extension::ExtensionContext,
-    http::error::Problem,
+    http::{error::Problem, monitoring::set_route},
     registry::{BootProblem, Loaded, WrittenUrl},
     server::Server,
 };
@@ -107,6 +107,7 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
     let Some((url, inner)) = found else {
         return Problem::not_found("there is nothing at this path").into_response();
     };
+    set_route(&request, &url.route);
     let name = url.owner.metadata.name;
     if let Some(reason) = url.owner.condition.failure() {
         return Problem::of_failed(name, reason).into_response();

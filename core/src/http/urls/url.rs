@@ -1,8 +1,9 @@
 //! One pattern with the little router behind it, which has a route for each set of groups that can be there together.
 
-use super::restore_uri;
+use super::{restore_uri, templates};
 use crate::{
     extension::UrlEntry,
+    http::BASE,
     registry::{Loaded, WrittenUrl},
 };
 use axum::Router;
@@ -17,6 +18,8 @@ pub(super) struct Url {
     pub(super) owner: Arc<Loaded>,
     pub(super) written: WrittenUrl,
     pub(super) pattern: &'static str,
+    /// The pattern as monitoring calls it: of its templates, the one with the most parameters.
+    pub(super) route: Arc<str>,
     pub(super) regex: Regex,
     pub(super) handlers: Router,
 }
@@ -39,7 +42,10 @@ impl Url {
             handlers = handlers.route(&format!("/{}{route}", mask(&present)), methods.clone());
         }
         let written = WrittenUrl::of(owner.metadata.name, entry);
-        Ok(Self { owner: Arc::clone(owner), written, pattern: entry.pattern, regex, handlers })
+        let route = templates(entry.pattern).into_iter().rev().max_by_key(|template| template.parameters.len());
+        let route = route.map_or_else(|| entry.pattern.to_owned(), |template| format!("{BASE}{}", template.path));
+        let owner = Arc::clone(owner);
+        Ok(Self { owner, written, pattern: entry.pattern, route: route.into(), regex, handlers })
     }
 
     /// The path under which the little router has the handler for the groups of `path`.
