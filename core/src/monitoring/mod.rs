@@ -109,7 +109,7 @@ impl Monitor {
 /// Hands points on from now on, until the [`Monitor`] is closed.
 pub(crate) fn start(server: &Arc<Server>) {
     let Inner { sinks, batchers, closing, closed, .. } = &*server.monitor.0;
-    for sink in sinks {
+    for sink in sinks.iter().filter(|sink| sink.loaded.is_available()) {
         let (mut batcher, closed) = (Batcher::new(server, sink, closing), closed.clone());
         batchers.spawn(async move {
             closed.run_until_cancelled(batcher.run()).await;
