@@ -8,6 +8,7 @@ use faulty_extension as _; // linked, and with it registered
 mod common;
 mod document;
 mod ledger;
+mod listener;
 mod metrics;
 mod outside;
 mod probe;
@@ -18,7 +19,6 @@ mod sinks;
 mod stages;
 mod steps;
 mod urls_of_probe;
-mod watcher;
 
 mod active;
 mod amqp;
@@ -30,6 +30,7 @@ mod clusters;
 mod contract;
 mod demo;
 mod enabling;
+mod event_kills;
 mod events;
 mod explain;
 mod fence;

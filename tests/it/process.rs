@@ -190,6 +190,11 @@ impl Serving {
 
     /// Ends it at once.
     pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    /// Ends it at once, where something else takes its place.
+    pub(crate) fn end(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }

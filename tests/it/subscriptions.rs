@@ -7,12 +7,12 @@ use serde_json::json;
 const QUICK: &str = "[events]\nfirst_retry_ms = 20\nattempts = 3\nhandler_timeout_ms = 200\n";
 
 fn watching(what: &str) -> String {
-    format!("{QUICK}[extensions.watcher]\nwatch = {what}")
+    format!("{QUICK}[extensions.listener]\nwatch = {what}")
 }
 
-/// What the watcher was told, by one of its subscriptions: `sequence type.action.key`.
+/// What the listener was told, by one of its subscriptions: `sequence type.action.key`.
 async fn heard_by(server: &TestServer, subscription: &str) -> Vec<String> {
-    let rows = server.get("/watcher/rows").await.expect(200);
+    let rows = server.get("/listener/rows").await.expect(200);
     let of_it = list(&rows).iter().filter(|row| row[0] == subscription);
     of_it.map(|row| row[1].as_str().expect("a text").to_owned()).collect()
 }
@@ -83,9 +83,9 @@ fn what_cannot_be_delivered_is_a_dead_letter_and_holds_up_nothing_any_longer() {
             server.put(&format!("/nodes/{node}"), json!({"name": "well"})).await.expect(200);
         }
         is_told(&server, "s", &["nodes.update.1", "nodes.update.2"]).await;
-        let told = server.wait_for("/notifications", |all| list(all).iter().any(|one| one["extension"] == "watcher"));
+        let told = server.wait_for("/notifications", |all| list(all).iter().any(|one| one["extension"] == "listener"));
         let told = told.await;
-        let told = list(&told).iter().find(|one| one["extension"] == "watcher").expect("it is told");
+        let told = list(&told).iter().find(|one| one["extension"] == "listener").expect("it is told");
         assert!(contains(&told["message"], "could not be delivered"), "{told}");
     });
 }
@@ -160,11 +160,11 @@ fn two_replicas_share_the_work_and_deliver_each_event_once() {
 fn a_filter_that_is_none_stops_the_start_and_is_told() {
     let refused = std::panic::catch_unwind(|| {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(TestServer::start(None, "[extensions.watcher]\nwatch = {x = \"nodes\"}"))
+        runtime.block_on(TestServer::start(None, "[extensions.listener]\nwatch = {x = \"nodes\"}"))
     });
     let panic = refused.err().expect("it does not start");
     let message = panic.downcast_ref::<String>().expect("a text");
-    for part in ["RG0120", "`x` of `watcher`", "type.action.key"] {
+    for part in ["RG0120", "`x` of `listener`", "type.action.key"] {
         assert!(message.contains(part), "{part} in {message}");
     }
 }

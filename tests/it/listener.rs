@@ -8,32 +8,32 @@ use rivetgun::prelude::{
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-struct Watcher;
+struct Listener;
 
 /// What it subscribes to, by the names of the subscriptions.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
-struct WatcherSettings {
+struct ListenerSettings {
     watch: std::collections::BTreeMap<String, String>,
     from_the_beginning: bool,
 }
 
 async fn heard(cx: ExtensionContext) -> Result<Json<Vec<Value>>> {
-    crate::probe::rows(&cx, "watcher").await
+    crate::probe::rows(&cx, "listener").await
 }
 
-#[extension(name = "watcher", version = "1.0.0", description = "Hears of events", settings = WatcherSettings)]
-impl Extension for Watcher {
+#[extension(name = "listener", version = "1.0.0", description = "Hears of events", settings = ListenerSettings)]
+impl Extension for Listener {
     fn urls(&self) -> Urls {
-        urls! { r"/watcher/rows/?" => get(heard) }
+        urls! { r"/listener/rows/?" => get(heard) }
     }
 
     fn migrations(&self) -> Migrations {
-        Migrations::new().with(CreateRows("watcher_rows"))
+        Migrations::new().with(CreateRows("listener_rows"))
     }
 
     fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions {
-        let WatcherSettings { watch, from_the_beginning } = cx.settings::<Self>();
+        let ListenerSettings { watch, from_the_beginning } = cx.settings::<Self>();
         watch.iter().fold(Subscriptions::new(), |all, (name, filter)| {
             let all = all.named(name.as_str(), filter);
             if *from_the_beginning { all.from_the_beginning() } else { all }
@@ -53,8 +53,8 @@ impl Extension for Watcher {
         }
         let tx = cx.transaction().await?;
         let sql = match tx.get_database_backend() {
-            DbBackend::Postgres => "INSERT INTO watcher_rows (event, subject) VALUES ($1, $2)",
-            _ => "INSERT INTO watcher_rows (event, subject) VALUES (?, ?)",
+            DbBackend::Postgres => "INSERT INTO listener_rows (event, subject) VALUES ($1, $2)",
+            _ => "INSERT INTO listener_rows (event, subject) VALUES (?, ?)",
         };
         let Event { sequence, kind, action, key, .. } = event;
         let told = format!("{sequence} {kind}.{action}.{key}");
