@@ -19,6 +19,9 @@ fn the_demo_shows_every_part_of_the_main_job_and_leaves_nothing_behind() {
         "ready Provision of cluster 'sample' is done",
         "ready Deployment of cluster 'sample' is done",
         "/api/v1/additional_logger/1   200",
+        "+ /node_volumes  [{\"type\":\"disk\",\"id\":\"sda\"",
+        "+ /storage/per_pool_pg_nums  {",
+        "/api/v1/nodes/1/disks   200",
         "done in ",
     ] {
         assert!(told.stdout.contains(part), "{part:?} is not in:\n{}", told.stdout);

@@ -94,6 +94,7 @@ pub(crate) fn apply(
 fn apply_to_disk(disk: &mut Disk, given: GivenDisk, at: &str) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut seen = BTreeSet::new();
+    let wanted = given.volumes.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
     for (index, given) in given.volumes.into_iter().enumerate() {
         let at = format!("{at}/volumes/{index}/name");
         let Some(part) = disk.volumes.iter_mut().find(|part| part.name == given.name) else {
@@ -106,7 +107,7 @@ fn apply_to_disk(disk: &mut Disk, given: GivenDisk, at: &str) -> Vec<Mistake> {
         }
         (part.size, part.keep_data) = (given.size, given.keep_data);
     }
-    if disk.taken() > disk.size.min(given.size) {
+    if disk.taken() > disk.size || wanted > given.size {
         mistakes.push(Mistake::at(format!("{at}/volumes"), format!("Not enough free space on disk: {}", disk.id)));
     }
     mistakes

@@ -100,7 +100,7 @@ fn what_makes_no_sense_is_told_all_at_once_with_its_places_and_changes_nothing()
         server.put(&format!("/clusters/{cluster}"), json!({"release": release})).await.expect(200);
         let path = format!("/nodes/{node}/disks");
         let before = disks(&server, &node).await;
-        let disk = |name: &str, volumes: Value| json!({"id": format!("disk/by-path/{name}"), "size": 50_000, "volumes": volumes});
+        let disk = |name: &str, volumes: Value| json!({"id": format!("disk/by-path/{name}"), "size": 50_380, "volumes": volumes});
         let volume = |name: &str, size: u64| json!({"name": name, "size": size});
         let bootable = |mut disk: Value| {
             disk["bootable"] = true.into();
@@ -110,7 +110,7 @@ fn what_makes_no_sense_is_told_all_at_once_with_its_places_and_changes_nothing()
         for (wanted, mistakes) in [
             (json!([]), &[("", "Node seems not to have disks")][..]),
             (
-                json!([disk("sdb", json!([volume("image", 50_001)]))]),
+                json!([disk("sdb", json!([volume("image", 50_381)]))]),
                 &[("/0/volumes", "Not enough free space on disk: disk/by-path/sdb")],
             ),
             (
@@ -119,18 +119,14 @@ fn what_makes_no_sense_is_told_all_at_once_with_its_places_and_changes_nothing()
             ),
             (
                 json!([bootable(disk("sda", json!([]))), bootable(disk("sdb", json!([])))]),
-                &[
-                    ("/0/volumes", "Not enough free space on disk: disk/by-path/sda"),
-                    ("/1/volumes", "Not enough free space on disk: disk/by-path/sdb"),
-                    (
-                        "",
-                        "Disks disk/by-path/sda, disk/by-path/sdb can not be selected as bootable at the same time. \
+                &[(
+                    "",
+                    "Disks disk/by-path/sda, disk/by-path/sdb can not be selected as bootable at the same time. \
                           Only one disk should be selected as bootable.",
-                    ),
-                ],
+                )],
             ),
             (
-                json!([disk("sdb", json!([volume("os", 1)]))]),
+                json!([disk("sdb", json!([volume("image", 0), volume("os", 1)]))]),
                 &[("", "Base system should be allocated on one disk only")],
             ),
             (
@@ -150,6 +146,7 @@ fn what_makes_no_sense_is_told_all_at_once_with_its_places_and_changes_nothing()
                     ("/0/id", "the node has no disk 'disk/by-path/sdx'"),
                     ("/1/volumes/0/name", "no role of the node wants the volume 'vm'"),
                     ("/1/volumes/2/name", "the volume 'logs' is named twice"),
+                    ("/1/volumes", "Not enough free space on disk: disk/by-path/sdb"),
                     ("/2/id", "the disk 'disk/by-path/sdb' is named twice"),
                 ],
             ),
