@@ -61,6 +61,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         r#"{"repo_name": "there", "env_id": {cluster}, "path": "there"}"#,
     ),
     ("config_overlay.post./clusters/{cluster_id}/config_overlay/whitelist", "", r#"{"rule": "/ntp"}"#),
+    ("volume_manager.put./nodes/{node_id}/disks", "", r#"[{"id": "sda", "size": 0, "volumes": []}]"#),
     (REPORT, "", r#"{"task": "00000000-0000-0000-0000-000000000000", "status": "done"}"#),
 ];
 

@@ -68,6 +68,8 @@ impl There {
     /// The same, with another name for the cluster.
     pub(crate) async fn called(server: &TestServer, name: &str) -> Self {
         let (cluster, nodes) = cluster_with_nodes(server, name, 1).await;
+        let disks = json!({"id": nodes[0], "meta": {"disks": [{"name": "sda", "size": 107_374_182_400_u64}]}});
+        server.put("/nodes/agent", disks).await.expect(200);
         let group = server.post("/nodegroups", json!({"cluster_id": cluster, "name": "there"})).await.expect(201);
         let task = work_on(server, &cluster, "provision").await["id"].clone();
         let dry_run = server.request(Method::PUT, &format!("/clusters/{cluster}/deploy?dry_run=true"), None).await;

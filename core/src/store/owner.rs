@@ -1,7 +1,7 @@
 //! Whose a table is, by its name.
 //!
 //! The tables of the core are an explicit list and carry no prefix. Everything else belongs to the extension whose name,
-//! followed by `_`, it begins with; where one prefix begins another (`volume`, `volume_manager`) the longest one that is
+//! followed by `_`, it begins with; where one prefix begins another (`volume`, `volume_keeper`) the longest one that is
 //! known counts. What nobody's prefix begins is nobody's.
 
 use rivetgun_migrations::TABLES;
@@ -60,13 +60,13 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_that_is_known_owns_a_name() {
-        let owners = Owners::new(["volume", "volume_manager", "a"].map(str::to_owned));
+        let owners = Owners::new(["volume", "volume_keeper", "a"].map(str::to_owned));
         for (name, owner) in [
             ("volume_rows", Owner::Extension("volume")),
-            ("volume_manager_rows", Owner::Extension("volume_manager")),
-            ("volume_managers", Owner::Extension("volume")),
-            ("volume_manager", Owner::Extension("volume")),
-            ("VOLUME_Manager_Rows", Owner::Extension("volume_manager")),
+            ("volume_keeper_rows", Owner::Extension("volume_keeper")),
+            ("volume_keepers", Owner::Extension("volume")),
+            ("volume_keeper", Owner::Extension("volume")),
+            ("VOLUME_Keeper_Rows", Owner::Extension("volume_keeper")),
             ("volume_migrations", Owner::Extension("volume")),
             ("a_b_c_d", Owner::Extension("a")),
             ("volume", Owner::Nobody),
@@ -82,7 +82,7 @@ mod tests {
             assert_eq!(owners.of(name), owner, "{name}");
         }
         let without_the_longer = Owners::new(["volume".to_owned()]);
-        assert_eq!(without_the_longer.of("volume_manager_rows"), Owner::Extension("volume"));
+        assert_eq!(without_the_longer.of("volume_keeper_rows"), Owner::Extension("volume"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl MigrationTrait for Parks {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let rows = |name: &'static str, count: i64| (0..count).map(move |number| json!({"of": name, "number": number}));
         rivetgun_migrations::park(manager, "volume", rows("volume", 2500)).await?;
-        rivetgun_migrations::park(manager, "volume_manager", rows("volume_manager", 3)).await?;
+        rivetgun_migrations::park(manager, "volume_keeper", rows("volume_keeper", 3)).await?;
         rivetgun_migrations::park(manager, "nobody", [Value::Null]).await
     }
 }
@@ -61,7 +61,7 @@ fn rows_wait_until_their_extension_comes_and_go_to_no_other() {
         core.migrations.push(Arc::new(Parks));
         up(&store, &core).await.expect("the core parks");
         let waiting = async || buffered(store.reader()).await.expect("the buffer").into_iter().collect::<Vec<_>>();
-        let all = [("nobody", 1), ("volume", 2500), ("volume_manager", 3)].map(|(name, n)| (name.to_owned(), n));
+        let all = [("nobody", 1), ("volume", 2500), ("volume_keeper", 3)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(waiting().await, all);
 
         // A build without them comes up again and again; the rows stay.
@@ -75,7 +75,7 @@ fn rows_wait_until_their_extension_comes_and_go_to_no_other() {
             taken.iter().map(|row| serde_json::from_str::<Value>(row).expect("JSON")["number"].clone()).collect();
         assert_eq!(numbers, (0..2500).map(Value::from).collect::<Vec<_>>(), "in the order in which they were parked");
 
-        up(&store, &takes("volume_manager")).await.expect("it comes later");
+        up(&store, &takes("volume_keeper")).await.expect("it comes later");
         assert_eq!(waiting().await, [all[0].clone()], "those of nobody wait on");
         store.close().await.expect("it closes");
     });

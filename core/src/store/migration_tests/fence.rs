@@ -18,8 +18,8 @@ const MISBEHAVIOUR: &[Case] = &[
     (BOTH, &["CREATE TABLE other_more (id INTEGER)"], &["may not make table `other_more`, which belongs to `other`"]),
     (
         BOTH,
-        &["CREATE TABLE volume_manager_rows (id INTEGER)"],
-        &["`volume_manager_rows`, which belongs to `volume_manager`"],
+        &["CREATE TABLE volume_keeper_rows (id INTEGER)"],
+        &["`volume_keeper_rows`, which belongs to `volume_keeper`"],
     ),
     (
         BOTH,
@@ -28,8 +28,8 @@ const MISBEHAVIOUR: &[Case] = &[
     ),
     (
         BOTH,
-        &[OWN, "CREATE INDEX volume_manager_ix ON volume_rows (text)"],
-        &["index `volume_manager_ix`", "belongs to `volume_manager`"],
+        &[OWN, "CREATE INDEX volume_keeper_ix ON volume_rows (text)"],
+        &["index `volume_keeper_ix`", "belongs to `volume_keeper`"],
     ),
     (BOTH, &["CREATE VIEW foo AS SELECT 1 AS one"], &["view `foo` does not begin with `volume_`"]),
     (

@@ -116,19 +116,18 @@ fn a_migration_that_the_build_lacks_is_refused_with_its_name() {
 fn an_orphan_keeps_its_prefix() {
     on_both_stores(async |store| {
         prepare(&store).await;
-        let gone =
-            extension("volume_manager", vec![Raw::new("m1", &["CREATE TABLE volume_manager_rows (id INTEGER)"])]);
+        let gone = extension("volume_keeper", vec![Raw::new("m1", &["CREATE TABLE volume_keeper_rows (id INTEGER)"])]);
         up(&store, &gone).await.expect("up");
         let ledger = store.ledger().await.expect("the ledger");
         let owners = ledger.owners(["volume"]);
-        assert_eq!(owners.of("volume_manager_rows"), Owner::Extension("volume_manager"));
-        let error = store.migrate(&volume(&["DROP TABLE volume_manager_rows"]), &owners, Work::Up, Mode::Keep).await;
+        assert_eq!(owners.of("volume_keeper_rows"), Owner::Extension("volume_keeper"));
+        let error = store.migrate(&volume(&["DROP TABLE volume_keeper_rows"]), &owners, Work::Up, Mode::Keep).await;
         let error = told(&error.expect_err("it is another's"));
-        assert!(error.contains("`volume_manager_rows`, which belongs to `volume_manager`"), "{error}");
+        assert!(error.contains("`volume_keeper_rows`, which belongs to `volume_keeper`"), "{error}");
         // A table that is only called like a history does not make an owner.
         let tricky = volume(&["CREATE TABLE volume_data_migrations (id INTEGER, version TEXT)"]);
         up(&store, &tricky).await.expect("its own table");
-        assert_eq!(store.ledger().await.expect("the ledger").orphans(["other", "volume"]), ["volume_manager"]);
+        assert_eq!(store.ledger().await.expect("the ledger").orphans(["other", "volume"]), ["volume_keeper"]);
         store.close().await.expect("it closes");
     });
 }
@@ -242,7 +241,7 @@ fn purging_drops_what_was_its_own_and_nothing_else() {
         }
         up(&store, &volume(&statements)).await.unwrap_or_else(|error| panic!("{}", told(&error)));
         let manager =
-            extension("volume_manager", vec![Raw::new("m1", &["CREATE TABLE volume_manager_rows (id INTEGER)"])]);
+            extension("volume_keeper", vec![Raw::new("m1", &["CREATE TABLE volume_keeper_rows (id INTEGER)"])]);
         up(&store, &manager).await.expect("its neighbour");
         let all = everything(&store).await;
         let owners = store.ledger().await.expect("the ledger").owners(["other"]);
@@ -254,10 +253,10 @@ fn purging_drops_what_was_its_own_and_nothing_else() {
             names.contains(&"volume_rows") && names.contains(&"volume_v") && names.contains(&"volume_migrations"),
             "{names:?}"
         );
-        assert!(!names.contains(&"volume_manager_rows"), "{names:?}");
+        assert!(!names.contains(&"volume_keeper_rows"), "{names:?}");
         assert_eq!(planned.buffered, 1);
         store.purge("volume", &owners, Mode::Keep).await.unwrap_or_else(|error| panic!("{}", told(&error)));
-        store.purge("volume_manager", &owners, Mode::Keep).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+        store.purge("volume_keeper", &owners, Mode::Keep).await.unwrap_or_else(|error| panic!("{}", told(&error)));
         let rest: Vec<String> = before
             .into_iter()
             .filter(|line| !line.starts_with("extensions_migration_buffer ") || !line.contains("volume"))

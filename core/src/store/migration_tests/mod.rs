@@ -71,7 +71,7 @@ fn volume(up: &[&str]) -> Migrator {
 }
 
 /// What the extensions of the build are called, whatever they have.
-const BUILD: [&str; 3] = ["other", "volume", "volume_manager"];
+const BUILD: [&str; 3] = ["other", "volume", "volume_keeper"];
 
 async fn up(store: &Store, migrator: &Migrator) -> Result<Vec<String>, MigrationError> {
     work(store, migrator, Work::Up, Mode::Keep).await

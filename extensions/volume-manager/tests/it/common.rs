@@ -4,7 +4,10 @@ use rivetgun::{
     prelude::{Value, json, sea_orm::*},
     testkit::{TestServer, new_postgres_database, skip},
 };
-use std::{future::Future, path::PathBuf};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+};
 
 /// A node of this name with disks of so many MiB, named `sda`, `sdb`, …, and 8 GiB of memory; its id.
 pub(crate) async fn node(server: &TestServer, name: &str, sizes: &[u64]) -> Value {
@@ -75,6 +78,22 @@ pub(crate) fn text(value: &Value) -> &str {
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")).join(path);
     path.exists().then_some(path)
+}
+
+/// The text of a file.
+#[expect(clippy::disallowed_methods, reason = "a test may wait for a file")]
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files of a folder whose names begin like this, in order.
+#[expect(clippy::disallowed_methods, reason = "a test may wait for a folder")]
+pub(crate) fn files_of(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("the folder can be read").map(|entry| entry.expect("an entry").path());
+    let begins = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    let mut files: Vec<PathBuf> = files.filter(begins).collect();
+    files.sort();
+    files
 }
 
 /// Runs a test with the URL of an empty SQLite file, and again with that of an empty PostgreSQL database.

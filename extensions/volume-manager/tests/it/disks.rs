@@ -1,6 +1,6 @@
 //! The URLs: what they show, what they take, and what they refuse.
 
-use crate::common::{assign, cluster, disks, lines, list, node, shared};
+use crate::common::{assign, cluster, disks, lines, list, node, read, shared};
 use rivetgun::{
     prelude::{Value, json},
     testkit::{TestServer, on_both_databases, skip},
@@ -19,8 +19,7 @@ fn the_layout_of_a_controller_is_that_of_nailgun_to_the_byte() {
     let Some(file) = shared("nailgun/GET_node_disks.json") else {
         return skip("../shared/data/nailgun", "the folder is not there");
     };
-    let expected = std::fs::read(file).expect("the file can be read");
-    let expected: Value = serde_json::from_slice(&expected).expect("JSON");
+    let expected: Value = serde_json::from_str(&read(&file)).expect("JSON");
     on_both_databases("", async |server| {
         let (_, node) = controller(&server, &[102_400]).await;
         let found = disks(&server, &node).await;

@@ -1,6 +1,6 @@
 //! Real deployment documents, imported: the layouts that follow from their disks and roles are those that they hold.
 
-use crate::common::{disks, list, on_both_urls, shared};
+use crate::common::{disks, files_of, list, on_both_urls, read, shared};
 use rivetgun::{
     prelude::{Value, json},
     testkit::{TestServer, command_line, skip},
@@ -21,10 +21,7 @@ fn volumes_come_back(prefix: &'static str, count: usize) {
     let Some(folder) = shared("deployments") else {
         return skip("../shared/data/deployments", "the folder is not there");
     };
-    let files = std::fs::read_dir(folder).expect("the folder can be read").map(|entry| entry.expect("an entry").path());
-    let of_cloud = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-    let mut files: Vec<PathBuf> = files.filter(of_cloud).collect();
-    files.sort();
+    let files = files_of(&folder, prefix);
     assert_eq!(files.len(), count);
     on_both_urls(|url: String| {
         let files = files.clone();
@@ -66,7 +63,6 @@ async fn import(url: &str, files: &[PathBuf]) {
 }
 
 fn parse(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).expect("the file can be read");
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
-    serde_saphyr::from_str_with_options(&text, options).expect("the file is YAML")
+    serde_saphyr::from_str_with_options(&read(path), options).expect("the file is YAML")
 }

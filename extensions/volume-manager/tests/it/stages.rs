@@ -1,6 +1,6 @@
 //! What the stages put into the data.
 
-use crate::common::{assign, cluster, meta, node, shared};
+use crate::common::{assign, cluster, meta, node, read, shared};
 use rivetgun::{
     prelude::{Value, json},
     testkit::{TestServer, on_both_databases, skip},
@@ -15,8 +15,7 @@ fn the_provisioning_data_of_nodes_are_those_of_nailgun_to_the_byte() {
     let Some(file) = shared("nailgun/GET_provisioning_defaults.json") else {
         return skip("../shared/data/nailgun", "the folder is not there");
     };
-    let expected = std::fs::read(file).expect("the file can be read");
-    let expected: Value = serde_json::from_slice(&expected).expect("JSON");
+    let expected: Value = serde_json::from_str(&read(&file)).expect("JSON");
     on_both_databases("", async |server| {
         let cluster = cluster(&server, json!({})).await;
         for (role, expected) in
