@@ -71,6 +71,31 @@ fn documents_come_back(prefix: &str, count: usize) {
 }
 
 #[test]
+fn the_disks_of_a_document_become_those_of_its_node() {
+    let dir = dir();
+    let of_agent =
+        "fqdn: a.example.org\ndisks: [{name: sda, size: 1073741824}]\nnode_volumes: [{type: disk, id: x, size: 7}]\n";
+    let of_volumes = "fqdn: b.example.org
+node_volumes:\n  - {type: disk, id: disk/by-path/x, name: sda, size: 1024, extra: [disk/by-id/y], volumes: []}
+  - {type: disk, id: y, size: 17592186044416}\n  - {type: vg, id: os}\n  - nonsense\n";
+    let nothing = "fqdn: c.example.org\ndisks: many\nnode_volumes: {a: 1}\n";
+    let files: Vec<PathBuf> = [("a", of_agent), ("b", of_volumes), ("c", nothing)]
+        .into_iter()
+        .map(|(name, text)| file(&dir, &format!("{name}.yaml"), text))
+        .collect();
+    import(&dir, &files.iter().map(PathBuf::as_path).collect::<Vec<_>>(), "c").expect(0);
+    with_server(&dir, async |server| {
+        let nodes = server.get("/nodes").await.expect(200);
+        let disks: Vec<&Value> = list(&nodes).iter().map(|node| &node["meta"]["disks"]).collect();
+        assert_eq!(disks[0], &json!([{"name": "sda", "size": 1_073_741_824}]));
+        let named = json!({"disk": "disk/by-path/x", "name": "sda", "size": 1_073_741_824, "extra": ["disk/by-id/y"]});
+        let too_large = json!({"disk": "y", "name": null, "size": u64::MAX, "extra": null});
+        assert_eq!(disks[1], &json!([named, too_large]));
+        assert_eq!(disks[2], &Value::Null);
+    });
+}
+
+#[test]
 fn a_file_that_is_no_document_is_told_with_its_place_and_nothing_is_written() {
     let dir = dir();
     let good = file(&dir, "good.yaml", "uid: '1'\nfqdn: a.example.org\n");

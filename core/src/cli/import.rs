@@ -172,7 +172,7 @@ fn disks_of(document: &Object) -> Option<Value> {
     let volumes = document.get("node_volumes")?.as_array()?;
     let disks = volumes.iter().filter(|volume| volume["type"] == "disk").map(|disk| {
         // What is no number stays what it is, for whoever reads it to say so.
-        let bytes = disk["size"].as_u64().and_then(|size| size.checked_mul(1 << 20));
+        let bytes = disk["size"].as_u64().map(|size| size.saturating_mul(1 << 20));
         let size = bytes.map_or_else(|| disk["size"].clone(), Value::from);
         json!({"disk": disk["id"], "name": disk["name"], "size": size, "extra": disk["extra"]})
     });
