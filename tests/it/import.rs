@@ -77,7 +77,7 @@ fn the_disks_of_a_document_become_those_of_its_node() {
         "fqdn: a.example.org\ndisks: [{name: sda, size: 1073741824}]\nnode_volumes: [{type: disk, id: x, size: 7}]\n";
     let of_volumes = "fqdn: b.example.org
 node_volumes:\n  - {type: disk, id: disk/by-path/x, name: sda, size: 1024, extra: [disk/by-id/y], volumes: []}
-  - {type: disk, id: y, size: 17592186044416}\n  - {type: vg, id: os}\n  - nonsense\n";
+  - {type: disk, id: sdy, size: 17592186044416}\n  - {type: vg, id: os}\n  - nonsense\n";
     let nothing = "fqdn: c.example.org\ndisks: many\nnode_volumes: {a: 1}\n";
     let files: Vec<PathBuf> = [("a", of_agent), ("b", of_volumes), ("c", nothing)]
         .into_iter()
@@ -89,7 +89,7 @@ node_volumes:\n  - {type: disk, id: disk/by-path/x, name: sda, size: 1024, extra
         let disks: Vec<&Value> = list(&nodes).iter().map(|node| &node["meta"]["disks"]).collect();
         assert_eq!(disks[0], &json!([{"name": "sda", "size": 1_073_741_824}]));
         let named = json!({"disk": "disk/by-path/x", "name": "sda", "size": 1_073_741_824, "extra": ["disk/by-id/y"]});
-        let too_large = json!({"disk": "y", "name": null, "size": u64::MAX, "extra": null});
+        let too_large = json!({"disk": "sdy", "name": null, "size": u64::MAX, "extra": null});
         assert_eq!(disks[1], &json!([named, too_large]));
         assert_eq!(disks[2], &Value::Null);
     });
