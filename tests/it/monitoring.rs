@@ -17,9 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Settings under which `watcher` hears of points by a channel of this name.
+/// Settings under which `first_sink` hears of points by a channel of this name.
 fn heard(channel: &str, monitoring: &str) -> String {
-    format!("[extensions.watcher]\nchannel = \"{channel}\"\n[monitoring]\ninterval_ms = 20\n{monitoring}")
+    format!("[extensions.first_sink]\nchannel = \"{channel}\"\n[monitoring]\ninterval_ms = 20\n{monitoring}")
 }
 
 /// A point without what differs from run to run.
@@ -64,7 +64,7 @@ fn every_request_yields_a_point_and_every_failed_one_a_second() {
             ("GET", "/api/v1/probe/fail/panic", "/api/v1/probe/fail/{how}", 500, Some("RG0500")),
             ("GET", "/api/v1/probe/fail/latepanic", "/api/v1/probe/fail/{how}", 500, Some("RG0500")),
             ("GET", "/api/v1/probe/fail/hang", "/api/v1/probe/fail/{how}", 504, Some("RG0504")),
-            ("GET", "/api/v1/watcher/teapot", "/api/v1/watcher/teapot", 418, Some("418")),
+            ("GET", "/api/v1/first_sink/teapot", "/api/v1/first_sink/teapot", 418, Some("418")),
         ] {
             let channel = Channel::open("every_request");
             let request = Request::builder().method(method).uri(path).header("x-request-id", "id-7");
@@ -91,11 +91,12 @@ fn a_request_whose_client_hangs_up_yields_its_points_too() {
     on_both_databases(&heard("hung_up", ""), async |server| {
         let channel = Channel::open("hung_up");
         let mut client = std::net::TcpStream::connect(server.listen().await).expect("a connection");
-        client.write_all(b"GET /api/v1/watcher/wait HTTP/1.1\r\nhost: x\r\n\r\n").expect("a request");
+        client.write_all(b"GET /api/v1/first_sink/wait HTTP/1.1\r\nhost: x\r\n\r\n").expect("a request");
         until("the handler waits", async || !channel.written("waits").is_empty()).await;
         drop(client);
         let (request, error) = points_of(&channel).await;
-        let tags = json!({"service": "rivetgun", "route": "/api/v1/watcher/wait", "method": "GET", "status_code": 499});
+        let tags =
+            json!({"service": "rivetgun", "route": "/api/v1/first_sink/wait", "method": "GET", "status_code": 499});
         assert!(json!(request)["tags"] == tags && error.is_some(), "{request:?} {error:?}");
     });
 }
@@ -104,9 +105,9 @@ fn a_request_whose_client_hangs_up_yields_its_points_too() {
 fn a_handler_adds_tags_and_fields_and_replaces_nothing_of_the_server_s() {
     on_both_databases(&heard("added", ""), async |server| {
         let channel = Channel::open("added");
-        server.get("/watcher/measure/heat/2").await.expect(204);
+        server.get("/first_sink/measure/heat/2").await.expect(204);
         let (request, _) = points_of(&channel).await;
-        let route = "/api/v1/watcher/measure/{what}/{count}";
+        let route = "/api/v1/first_sink/measure/{what}/{count}";
         assert_eq!(
             shown(&request),
             json!({
@@ -123,12 +124,12 @@ fn a_handler_adds_tags_and_fields_and_replaces_nothing_of_the_server_s() {
 #[test]
 fn nothing_is_measured_where_nobody_hears_of_it() {
     on_both_databases("", async |server| {
-        assert_eq!(server.get("/watcher/heard").await.expect(200), false);
-        server.get("/watcher/measure/heat/7").await.expect(204);
+        assert_eq!(server.get("/first_sink/heard").await.expect(200), false);
+        server.get("/first_sink/measure/heat/7").await.expect(204);
         assert!(!Metrics::of(&server).await.has("rivetgun_monitoring_points_queued"));
     });
     on_both_databases(&heard("heard", ""), async |server| {
-        assert_eq!(server.get("/watcher/heard").await.expect(200), true);
+        assert_eq!(server.get("/first_sink/heard").await.expect(200), true);
     });
 }
 
@@ -138,7 +139,7 @@ fn points_come_in_batches_of_a_size_and_at_the_close() {
         &heard("sizes", "interval_ms = 600_000\nbatch = 5").replace("interval_ms = 20\n", ""),
         async |server| {
             let channel = Channel::open("sizes");
-            server.get("/watcher/measure/heat/11").await.expect(204);
+            server.get("/first_sink/measure/heat/11").await.expect(204);
             until("two batches come", async || channel.offered().len() == 2).await;
             assert!(channel.offered().iter().all(|(points, _)| points.len() == 5));
             server.stop().await;
@@ -153,7 +154,7 @@ fn a_single_point_comes_with_the_interval() {
     on_both_databases(&heard("interval", ""), async |server| {
         let channel = Channel::open("interval");
         for known in 0..3 {
-            server.get("/watcher/measure/heat/1").await.expect(204);
+            server.get("/first_sink/measure/heat/1").await.expect(204);
             until("the point comes", async || channel.written("measured").len() == known + 1).await;
         }
     });
@@ -166,10 +167,10 @@ fn what_finds_the_queue_full_is_dropped_and_counted_by_its_series() {
         let channel = Channel::open("overload");
         channel.plays(|_| Play::Hang);
         for _ in 0..10 {
-            server.get("/watcher/measure/heat/10").await.expect(204);
+            server.get("/first_sink/measure/heat/10").await.expect(204);
         }
         let dropped = async |series: &str| {
-            let labels = [("extension", "watcher"), ("series", series), ("reason", "queue_full")];
+            let labels = [("extension", "first_sink"), ("series", series), ("reason", "queue_full")];
             Metrics::of(&server).await.value("rivetgun_monitoring_points_dropped_total", &labels)
         };
         assert!(dropped("measured").await >= 80.0 && dropped("requests").await >= 1.0);
@@ -190,7 +191,7 @@ fn a_sink_that_is_away_is_offered_the_same_again() {
             times += 1;
             if times < 3 { Play::Unavailable } else { Play::Written }
         });
-        server.get("/watcher/measure/heat/3").await.expect(204);
+        server.get("/first_sink/measure/heat/3").await.expect(204);
         until("the points are written", async || channel.written("measured").len() == 3).await;
         let offered = channel.offered();
         assert!(offered[0].0 == offered[1].0 && offered[1].0 == offered[2].0, "{offered:?}");
@@ -203,12 +204,12 @@ fn a_sink_that_stays_away_loses_the_oldest_and_they_are_counted() {
     on_both_databases(&heard("gone", "retry_for_ms = 0"), async |server| {
         let channel = Channel::open("gone");
         channel.plays(|_| Play::Unavailable);
-        server.get("/watcher/measure/heat/3").await.expect(204);
-        let labels = [("extension", "watcher"), ("series", "measured"), ("reason", "sink_away")];
+        server.get("/first_sink/measure/heat/3").await.expect(204);
+        let labels = [("extension", "first_sink"), ("series", "measured"), ("reason", "sink_away")];
         let dropped = async || Metrics::of(&server).await.value("rivetgun_monitoring_points_dropped_total", &labels);
         until("they are dropped", async || dropped().await == 3.0).await;
         channel.plays(|_| Play::Written);
-        server.get("/watcher/measure/heat/1").await.expect(204);
+        server.get("/first_sink/measure/heat/1").await.expect(204);
         until("the next is written", async || numbers(&channel) == [0]).await;
     });
 }
@@ -220,14 +221,14 @@ fn a_point_that_can_never_be_written_is_found_and_dropped_and_all_others_are_wri
         let is_bad =
             |point: &Point| [13, 14, 40].iter().any(|bad| point.fields().get("number") == Some(&(*bad).into()));
         channel.plays(move |points| if points.iter().any(is_bad) { Play::Poison } else { Play::Written });
-        server.get("/watcher/measure/heat/60").await.expect(204);
+        server.get("/first_sink/measure/heat/60").await.expect(204);
         until("all others are written", async || channel.written("measured").len() == 57).await;
         let expected: Vec<i64> = (0..60).filter(|number| ![13, 14, 40].contains(number)).collect();
         assert_eq!(numbers(&channel), expected, "each once, in order");
-        let labels = [("extension", "watcher"), ("series", "measured"), ("reason", "poison")];
+        let labels = [("extension", "first_sink"), ("series", "measured"), ("reason", "poison")];
         let metrics = Metrics::of(&server).await;
         assert_eq!(metrics.value("rivetgun_monitoring_points_dropped_total", &labels), 3.0);
-        let faults = [("extension", "watcher"), ("hook", "on_monitoring"), ("kind", "failed")];
+        let faults = [("extension", "first_sink"), ("hook", "on_monitoring"), ("kind", "failed")];
         assert!(metrics.value("rivetgun_extension_faults_total", &faults) >= 3.0);
     });
 }
@@ -235,13 +236,13 @@ fn a_point_that_can_never_be_written_is_found_and_dropped_and_all_others_are_wri
 #[test]
 fn a_sink_that_panics_or_sleeps_for_ever_changes_neither_an_answer_nor_another_sink() {
     for (name, play) in [("panics", Play::Panic), ("sleeps", Play::Hang)] {
-        let settings = format!("{}\n[extensions.second_watcher]\nchannel = \"{name}_2\"", heard(name, ""));
+        let settings = format!("{}\n[extensions.second_sink]\nchannel = \"{name}_2\"", heard(name, ""));
         on_both_databases(&settings, async |server| {
             let (bad, good) = (Channel::open(name), Channel::open(&format!("{name}_2")));
             bad.plays(move |_| play);
             for known in 0..5 {
                 let start = Instant::now();
-                server.get("/watcher/measure/heat/10").await.expect(204);
+                server.get("/first_sink/measure/heat/10").await.expect(204);
                 assert!(start.elapsed() < Duration::from_secs(5));
                 until("the other hears of it", async || good.written("measured").len() == (known + 1) * 10).await;
             }
@@ -260,7 +261,7 @@ fn a_sink_that_sleeps_for_ever_holds_up_the_stop_for_five_seconds_at_most() {
     on_both_databases(&heard("stop", ""), async |server| {
         let channel = Channel::open("stop");
         channel.plays(|_| Play::Hang);
-        server.get("/watcher/measure/heat/1").await.expect(204);
+        server.get("/first_sink/measure/heat/1").await.expect(204);
         until("it is called", async || !channel.offered().is_empty()).await;
         let start = Instant::now();
         server.stop().await;
@@ -272,12 +273,12 @@ fn a_sink_that_sleeps_for_ever_holds_up_the_stop_for_five_seconds_at_most() {
 fn values_of_a_tag_beyond_the_limit_become_other_and_are_counted() {
     on_both_databases(&heard("cardinality", "tag_values = 6"), async |server| {
         let channel = Channel::open("cardinality");
-        server.get("/watcher/measure/heat/10").await.expect(204);
+        server.get("/first_sink/measure/heat/10").await.expect(204);
         until("all are written", async || channel.written("measured").len() == 10).await;
         let units: BTreeSet<String> =
             channel.written("measured").iter().map(|point| point.tags()["unit"].to_string()).collect();
         assert_eq!(units.into_iter().collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "other"]);
-        let labels = [("extension", "watcher"), ("series", "measured"), ("tag", "unit")];
+        let labels = [("extension", "first_sink"), ("series", "measured"), ("tag", "unit")];
         assert_eq!(Metrics::of(&server).await.value("rivetgun_monitoring_tag_values_replaced_total", &labels), 4.0);
     });
 }

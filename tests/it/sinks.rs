@@ -83,16 +83,16 @@ async fn hear(settings: &SinkSettings, points: &[Point]) -> Result<()> {
 }
 
 #[derive(Debug, Default)]
-struct Watcher;
+struct FirstSink;
 
-#[extension(name = "watcher", version = "1.0.0", description = "Hears of points", settings = SinkSettings)]
-impl Extension for Watcher {
+#[extension(name = "first_sink", version = "1.0.0", description = "Hears of points", settings = SinkSettings)]
+impl Extension for FirstSink {
     fn urls(&self) -> Urls {
         urls! {
-            r"/watcher/measure/(?P<what>[a-z]+)(?:/(?P<count>\d{1,4}))?/?" => get(measure),
-            "/watcher/teapot" => get(teapot),
-            "/watcher/heard" => get(heard),
-            "/watcher/wait" => get(wait),
+            r"/first_sink/measure/(?P<what>[a-z]+)(?:/(?P<count>\d{1,4}))?/?" => get(measure),
+            "/first_sink/teapot" => get(teapot),
+            "/first_sink/heard" => get(heard),
+            "/first_sink/wait" => get(wait),
         }
     }
 
@@ -106,10 +106,10 @@ impl Extension for Watcher {
 }
 
 #[derive(Debug, Default)]
-struct SecondWatcher;
+struct SecondSink;
 
-#[extension(name = "second_watcher", version = "1.0.0", description = "Hears of points too", settings = SinkSettings)]
-impl Extension for SecondWatcher {
+#[extension(name = "second_sink", version = "1.0.0", description = "Hears of points too", settings = SinkSettings)]
+impl Extension for SecondSink {
     fn monitors(&self, cx: &SetupContext<'_>) -> bool {
         cx.settings::<Self>().channel.is_some()
     }

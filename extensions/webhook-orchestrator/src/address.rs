@@ -1,7 +1,7 @@
 //! Which addresses requests may go to. Who can set a URL, or the DNS record behind it, must not reach by it what only this
 //! machine reaches: services without a password on it and beside it, and the data of its cloud.
 
-use reqwest::{
+use rivetgun::client::reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };

@@ -4,22 +4,17 @@ use crate::{
     address::{NotPublic, PublicOnly, check_literal},
     message::Message,
     secret::{ID, SIGNATURE, Secrets, TIMESTAMP},
-    settings::{HttpUrl, WebhookSettings},
+    settings::WebhookSettings,
 };
 use futures_util::stream;
-use reqwest::{
-    Body, Client, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
-    redirect,
+use rivetgun::client::{
+    self, HttpUrl,
+    reqwest::{
+        self, Body, Client, Response, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use rustls_platform_verifier::Verifier;
 use std::{convert::Infallible, error::Error as StdError, sync::Arc, time::Duration};
-
-/// Bytes of an answer that are read, for people.
-const SHOWN: usize = 500;
-/// The longest that a receiver can make its tasks wait.
-const LONGEST_WISH: Duration = Duration::from_secs(60 * 60);
 
 /// Why a message was not taken on.
 #[derive(Debug)]
@@ -41,34 +36,13 @@ pub(crate) struct Envelope {
 
 /// Makes the client. It reads the certificates of the system, which takes a while.
 pub(crate) fn build(settings: &WebhookSettings) -> reqwest::Result<Client> {
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls())
+    let client = client::builder(concat!("rivetgun-webhook/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.connect_timeout())
         .timeout(settings.timeout())
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
         // Tasks are few and far between, and a connection that was closed in the meantime would look like an outage.
-        .pool_max_idle_per_host(0)
-        .no_proxy()
-        .referer(false)
-        .user_agent(concat!("rivetgun-webhook/", env!("CARGO_PKG_VERSION")));
+        .pool_max_idle_per_host(0);
     let client = if settings.allow_private_addresses { client } else { client.dns_resolver(PublicOnly) };
     client.build()
-}
-
-/// Trusts whom the system trusts; where it trusts nobody, as a bare container does, whom Mozilla trusts.
-fn tls() -> ClientConfig {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let config = config.with_safe_default_protocol_versions().expect("ring has cipher suites for TLS 1.2 and 1.3");
-    let config = match Verifier::new(provider) {
-        Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
-        Err(error) => {
-            tracing::debug!(%error, "the system has no certificates of authorities");
-            config.with_root_certificates(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()))
-        }
-    };
-    config.with_no_client_auth()
 }
 
 /// Sends a message once, signed at this time.
@@ -103,13 +77,13 @@ pub(crate) async fn send(
 }
 
 /// What an answer means.
-async fn judge(response: Response) -> Result<StatusCode, Failure> {
-    let status = response.status();
+async fn judge(answer: Response) -> Result<StatusCode, Failure> {
+    let status = answer.status();
     if status.is_success() {
         return Ok(status);
     }
-    let wait = response.headers().get(RETRY_AFTER).and_then(|value| wish(value.to_str().ok()?, chrono::Utc::now()));
-    let reason = format!("it answered {status}{}", beginning(response).await);
+    let wait = client::retry_after(answer.headers(), chrono::Utc::now());
+    let reason = format!("it answered {}", client::told(answer).await);
     Err(match status.as_u16() {
         408 | 429 | 500.. => Failure::Passing { reason, wait },
         300..400 => Failure::Final(format!("{reason}; redirects are not followed: set `url` to where it leads")),
@@ -117,80 +91,14 @@ async fn judge(response: Response) -> Result<StatusCode, Failure> {
     })
 }
 
-/// The beginning of the text of an answer, on one line, behind a colon.
-async fn beginning(mut response: Response) -> String {
-    let mut read = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        read.extend_from_slice(&chunk);
-        if read.len() >= SHOWN {
-            read.truncate(SHOWN);
-            break;
-        }
-    }
-    let text = visible(&String::from_utf8_lossy(&read));
-    if text.is_empty() { text } else { format!(": {text}") }
-}
-
-/// A text of others on one line, and without letters that no database takes.
-fn visible(text: &str) -> String {
-    let text = text.replace(|letter: char| letter.is_control(), " ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// How long `Retry-After` asks to wait: seconds, or until a date.
-fn wish(value: &str, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
-    let wait = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-            until.signed_duration_since(now).to_std().unwrap_or_default()
-        }
-    };
-    Some(wait.min(LONGEST_WISH))
-}
-
-/// Why there is no answer. The URL is left out: secrets stand in it.
+/// Why there is no answer.
 fn failure(error: reqwest::Error) -> Failure {
-    let error = error.without_url();
-    let mut cause: &(dyn StdError + 'static) = &error;
-    loop {
-        if let Some(refused) = cause.downcast_ref::<NotPublic>() {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(one) = cause {
+        if let Some(refused) = one.downcast_ref::<NotPublic>() {
             return Failure::Final(refused.to_string());
         }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => break,
-        }
+        cause = one.source();
     }
-    let cause = visible(&cause.to_string());
-    let reason = match (error.is_timeout(), error.is_connect()) {
-        (true, true) => "no connection came about in time".to_owned(),
-        (true, false) => "it did not answer in time".to_owned(),
-        (false, true) => format!("it cannot be reached: {cause}"),
-        (false, false) => format!("the connection broke: {cause}"),
-    };
-    Failure::Passing { reason, wait: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LONGEST_WISH, wish};
-    use std::time::Duration;
-
-    #[test]
-    fn a_wish_to_wait_is_granted_within_limits() {
-        let now = "2026-11-21T12:00:00Z".parse().expect("a time");
-        for (value, seconds) in [
-            ("0", Some(0)),
-            ("120", Some(120)),
-            ("999999999999", Some(LONGEST_WISH.as_secs())),
-            ("Sat, 21 Nov 2026 12:00:07 GMT", Some(7)),
-            ("Sat, 21 Nov 2026 11:00:00 GMT", Some(0)),
-            ("-1", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            assert_eq!(wish(value, now), seconds.map(Duration::from_secs), "{value}");
-        }
-    }
+    Failure::Passing { reason: client::reason(error), wait: None }
 }

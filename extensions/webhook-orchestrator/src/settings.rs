@@ -1,10 +1,9 @@
 //! The section `[extensions.webhook_orchestrator]`.
 
 use crate::secret::{Secret, Secrets};
-use reqwest::Url;
-use rivetgun::prelude::*;
+use rivetgun::{client::HttpUrl, prelude::*};
 use serde::Deserialize;
-use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// The section `[extensions.webhook_orchestrator]`; the README of the crate tells more.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,11 +30,6 @@ pub struct WebhookSettings {
     /// The public address of this server, before `/api/v1`, where the receiver is to be told the whole URL for its reports.
     report_url: Option<HttpUrl>,
 }
-
-/// An `http` or `https` URL. It is shown without its path and its credentials, where secrets stand.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct HttpUrl(Url);
 
 impl Default for WebhookSettings {
     fn default() -> Self {
@@ -92,7 +86,7 @@ impl WebhookSettings {
 
     /// Where reports about a task are taken: a URL, or its path where the address of this server is not set.
     pub(crate) fn report_url(&self, task: Uuid) -> String {
-        let server = self.report_url.as_ref().map_or("", |HttpUrl(url)| url.as_str().trim_end_matches('/'));
+        let server = self.report_url.as_ref().map_or("", |server| server.url().as_str().trim_end_matches('/'));
         format!("{server}/api/v1/tasks/{task}/report")
     }
 }
@@ -114,34 +108,4 @@ async fn read(path: &PathBuf) -> Result<Vec<Secret>> {
     let text = tokio::fs::read_to_string(path).await.map_err(|error| wrong(error.to_string()))?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(|line| Secret::try_from(line.to_owned()).map_err(|error| wrong(error.to_string()))).collect()
-}
-
-impl HttpUrl {
-    pub(crate) fn url(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for HttpUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let url = Url::parse(&text).map_err(|error| error.to_string())?;
-        match url.scheme() {
-            "http" | "https" => Ok(Self(url)),
-            scheme => Err(format!("the URL must begin with http:// or https://, and this begins with {scheme}:")),
-        }
-    }
-}
-
-impl fmt::Display for HttpUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.origin().ascii_serialization())
-    }
-}
-
-impl fmt::Debug for HttpUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
 }

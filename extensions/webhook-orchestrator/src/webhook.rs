@@ -7,7 +7,7 @@ use crate::{
     settings::WebhookSettings,
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::{Client, StatusCode};
+use rivetgun::client::reqwest::{Client, StatusCode};
 use rivetgun::prelude::*;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
