@@ -82,7 +82,8 @@ impl Monitor {
             return;
         }
         point.set_tag("service", Arc::clone(&self.0.service).into());
-        for sink in &self.0.sinks {
+        // What has failed has nobody who would read its queue; what still starts will have.
+        for sink in self.0.sinks.iter().filter(|sink| sink.loaded.condition.failure().is_none()) {
             if let Err(point) = sink.queue.push(point.clone()) {
                 sink.count_dropped(&point, Dropped::QueueFull);
             }

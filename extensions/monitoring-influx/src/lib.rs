@@ -18,11 +18,15 @@ pub struct MonitoringInflux {
 #[extension(name = "monitoring_influx", settings = InfluxSettings)]
 impl Extension for MonitoringInflux {
     fn monitors(&self, cx: &SetupContext<'_>) -> bool {
-        let is_on = cx.settings::<Self>().target().is_some();
-        if !is_on {
-            tracing::info!("no `url` is set below [extensions.monitoring_influx]: no points are written");
+        cx.settings::<Self>().target().is_some()
+    }
+
+    async fn start(&self, cx: &StartContext) -> Result<()> {
+        match cx.settings::<Self>().target() {
+            Some(target) => tracing::info!(%target, "points are written"),
+            None => tracing::info!("no `url` is set below [extensions.monitoring_influx]: no points are written"),
         }
-        is_on
+        Ok(())
     }
 
     async fn on_monitoring(&self, cx: &ExtensionContext, points: &[Point]) -> Result<()> {

@@ -50,14 +50,14 @@ impl Writer {
         let status = answer.status();
         let wait = client::retry_after(answer.headers(), chrono::Utc::now());
         match status.as_u16() {
-            200..300 => Ok(()),
+            200..=299 => Ok(()),
             408 | 429 | 500.. => {
                 *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) =
                     wait.map(|wait| Instant::now() + wait);
                 Err(Error::unavailable(format!("{target} answered {}", client::told(answer).await)))
             }
             // Not the fault of any line: people have to mend it, and the lines wait for as long as they may.
-            300..400 | 401 | 403 | 404 => Err(Error::unavailable(format!(
+            300..=399 | 401 | 403 | 404 => Err(Error::unavailable(format!(
                 "{target} answered {}; check `url`, `org`, `bucket` or `database`, and the token",
                 client::told(answer).await
             ))),
