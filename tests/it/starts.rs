@@ -131,7 +131,7 @@ fn what_was_not_initialized_is_not_closed_and_what_was_is_though_its_start_faile
     });
     with_diary("start = 'error'\nwork = 'endless'", async |server, diary| {
         server.stop().await;
-        assert_eq!(steps::read(diary), ["initialize", "start", "close"]);
+        assert_eq!(steps::read(diary), ["initialize", "start", "work ends", "close"]);
     });
 }
 

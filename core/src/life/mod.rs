@@ -91,8 +91,8 @@ async fn begin_one(server: &Arc<Server>, loaded: &Arc<Loaded>, extent: Extent) -
         return Ok(());
     };
     loaded.condition.fail(public.clone());
-    loaded.background.stopping.cancel();
-    loaded.background.dropped.cancel();
+    let failed = Arc::clone(loaded);
+    server.work.spawn(async move { end_background(&failed).await });
     if loaded.is_required {
         return Err(RequiredFailed { extension, reason });
     }
@@ -121,17 +121,22 @@ async fn bring_up(server: &Arc<Server>, loaded: &Arc<Loaded>, extent: Extent) ->
 }
 
 async fn close_one(server: &Arc<Server>, loaded: &Arc<Loaded>) {
+    end_background(loaded).await;
+    if loaded.condition.take_initialized() {
+        let limit = server.settings.limits.close_timeout();
+        // What went wrong is in the log, and nobody is left to tell it to.
+        drop(contain::close(loaded, context(server, loaded), limit).await);
+    }
+}
+
+/// Tells background work to end, and drops what does not.
+async fn end_background(loaded: &Loaded) {
     let background = &loaded.background;
     background.stopping.cancel();
     background.tracker.close();
     if tokio::time::timeout(GRACE, background.tracker.wait()).await.is_err() {
         tracing::warn!(extension = loaded.metadata.name, "background work did not end in time and is dropped");
         background.dropped.cancel();
-    }
-    if loaded.condition.take_initialized() {
-        let limit = server.settings.limits.close_timeout();
-        // What went wrong is in the log, and nobody is left to tell it to.
-        drop(contain::close(loaded, context(server, loaded), limit).await);
     }
 }
 
