@@ -110,10 +110,10 @@ pub mod prelude {
         error::Mistake,
         extension::{
             CallContext, Calls, ClusterData, Db, DbTransaction, Demo, Dispatch, Document, Documents, Error,
-            EventContext, Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model, NodeData,
-            NodeReport, Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext, Pipelines,
-            PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext, StartContext,
-            Subscriptions, TaskContext, Urls, delete, get, patch, post, put, veto,
+            EventContext, EventTypes, Extension, ExtensionContext, Heard, HookContext, Methods, Migrations, Model,
+            NodeData, NodeReport, Orchestrator, OrchestratorContext, Orchestrators, Pipeline, PipelineContext,
+            Pipelines, PrepareContext, Prepared, Provider, Provides, Receipt, Report, Result, Said, SetupContext,
+            StartContext, Subscriptions, TaskContext, Urls, delete, get, patch, post, put, veto,
         },
         http::{Json, Query, RequestPoint, Verbatim},
         model::{

@@ -2,6 +2,7 @@
 
 use crate::{
     deploy::ByName,
+    events::{EventRules, Streams},
     extension::{Peer, Scope},
     monitoring::{Metrics, Monitor},
     registry::{Loaded, Registry},
@@ -28,6 +29,10 @@ pub(crate) struct Server {
     /// The extensions as contexts need them, in the total order.
     pub(crate) peers: Arc<[Peer]>,
     pub(crate) orchestrators: ByName,
+    /// Who may read and publish which events.
+    pub(crate) event_rules: EventRules,
+    /// The places for clients that follow the event log.
+    pub(crate) streams: Arc<Streams>,
     /// The domain of the installation, for the names of nodes.
     pub(crate) domain: Arc<str>,
     pub(crate) clock: Clock,

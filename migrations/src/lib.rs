@@ -16,6 +16,7 @@ mod m20261121_000007_create_node_groups;
 mod m20261121_000008_create_sent_documents;
 mod m20261121_000009_orchestrate_tasks;
 mod m20261121_000010_create_events;
+mod m20261121_000011_mark_forgotten_events;
 mod park;
 
 pub use park::park;
@@ -39,6 +40,7 @@ pub const TABLES: &[&str] = &[
     "clusters",
     HISTORY_TABLE,
     "event_deliveries",
+    "event_marks",
     "event_subscriptions",
     "events",
     BUFFER_TABLE,
@@ -70,6 +72,7 @@ impl Core {
             Box::new(m20261121_000008_create_sent_documents::Migration),
             Box::new(m20261121_000009_orchestrate_tasks::Migration),
             Box::new(m20261121_000010_create_events::Migration),
+            Box::new(m20261121_000011_mark_forgotten_events::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ pub(crate) use state_dir::{InUse, StateDir};
 use crate::{
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
+    events::{EventRules, Streams},
     http::{self, Api, Document, UrlTable},
     monitoring::{Metrics, Monitor},
     registry::{BootProblem, BootProblems, Choice, Registry, Sections},
@@ -246,8 +247,11 @@ impl Migrated {
         let local = Local::new(settings.orchestrators.local.clone(), &settings.state_dir);
         let metrics = Metrics::default();
         let monitor = Monitor::new(&settings.monitoring, &registry, &metrics);
+        let owners = Arc::new(owners);
         let server = Arc::new(Server {
-            peers: registry.peers(&Arc::new(owners)),
+            peers: registry.peers(&owners),
+            event_rules: EventRules::new(owners, registry.event_types()),
+            streams: Arc::new(Streams::new(settings.events.streams)),
             id: state_dir.id(),
             domain: settings.domain.as_str().into(),
             settings,

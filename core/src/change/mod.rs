@@ -72,6 +72,11 @@ impl ChangeTx {
         Ok(())
     }
 
+    /// What follows is done by somebody else.
+    pub(crate) fn goes_on_as(&mut self, principal: Arc<str>) {
+        self.transaction.journal.principal = principal;
+    }
+
     pub(crate) async fn rollback(self) -> Outcome<()> {
         Ok(self.transaction.rollback().await?)
     }

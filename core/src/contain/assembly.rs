@@ -2,8 +2,8 @@
 
 use super::{Call, Fault, contain_plain};
 use crate::extension::{
-    Called, Declared, Demo, DynExtension, DynPipeline, Orchestrator, Provided, Registration, SectionError,
-    SetupContext, UrlEntry,
+    Called, Declared, DeclaredType, Demo, DynExtension, DynPipeline, Orchestrator, Provided, Registration,
+    SectionError, SetupContext, UrlEntry,
 };
 use sea_orm_migration::MigrationTrait;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -21,6 +21,7 @@ pub(crate) struct Parts {
     pub(crate) provides: Vec<Provided>,
     pub(crate) calls: Vec<Called>,
     pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
+    pub(crate) events: Vec<DeclaredType>,
     pub(crate) subscriptions: Vec<(String, Declared)>,
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn assemble(registration: &Registration, section: toml::Table) -> Res
         pipelines: contained_call(name, "pipelines", || extension.pipelines().into_vec())?,
         provides: contained_call(name, "provides", || extension.provides().into_vec())?,
         calls: contained_call(name, "calls", || extension.calls().into_vec())?,
+        events: contained_call(name, "events", || extension.events().into_vec())?,
         orchestrators: contained_call(name, "orchestrators", || extension.orchestrators().into_vec())?,
         extension,
     })

@@ -13,6 +13,7 @@ use crate::{
     error::{Outcome, Refusal, chain},
     extension::{Heard, Report, Said},
     model::{Happening, News, Node, NodeStatus, Place, Task, TaskKind, TaskNode, TaskStatus, Work, error_of},
+    principal,
     server::Server,
     store,
 };
@@ -122,10 +123,11 @@ pub(super) async fn finish_dry_run(server: &Arc<Server>, task: &Task) -> Outcome
     Ok(())
 }
 
-/// Applies a report.
+/// Applies a report, in the name of the orchestrator of its task.
 pub(crate) async fn apply(server: &Arc<Server>, uuid: Uuid, report: &Report) -> Outcome<Heard> {
     let mut tx = server.change(Tolerance::Unstoppable).await?;
     let Some(family) = Family::lock(&tx, uuid).await? else { return Ok(Heard::Unknown) };
+    tx.goes_on_as(principal::orchestrator(&family.task.orchestrator));
     let (TaskStatus::Running, Some(work)) = (family.task.status, family.task.name.work()) else {
         tracing::debug!(task = %uuid, "a report about a task that is over");
         return Ok(Heard::Outdated);

@@ -1,17 +1,24 @@
-//! After the commit: events are delivered to the extensions that subscribed to them, and forgotten when they are old.
+//! After the commit: events are delivered to the extensions that subscribed to them, read by clients, and forgotten when
+//! they are old.
 //!
 //! The log itself is in [`crate::store`]. Here is who reads it: [`share`] decides which replica has which subscription in
 //! hand, [`delivery`] delivers the events of one, in the order that [`lanes`] keep, [`bell`] wakes all of them, and
-//! [`retention`] forgets.
+//! [`retention`] forgets. Clients read through a [`Follower`], what the [`rules`] let them.
 
 mod bell;
 mod delivery;
+mod follow;
 mod lanes;
 mod retention;
+mod rules;
 mod settings;
 mod share;
+mod streams;
 
+pub(crate) use follow::{Follower, Gap, NoFollower, Told};
+pub(crate) use rules::{EventRules, EventType};
 pub(crate) use settings::EventSettings;
+pub(crate) use streams::Streams;
 
 use crate::{
     error::Outcome,
@@ -30,7 +37,7 @@ const TICK: Duration = Duration::from_secs(3);
 /// Begins to deliver events. A subscription that is new begins here.
 pub(crate) async fn start(server: &Arc<Server>) -> Outcome<()> {
     let reader = server.store.reader();
-    let end = store::events::last(reader).await?;
+    let end = store::events::end(reader).await?;
     let beginning = store::events::first(reader).await?.map_or(end, |first| first - 1);
     let declared = server.registry.iter().flat_map(|loaded| {
         loaded.subscriptions.iter().map(|(name, subscription)| {

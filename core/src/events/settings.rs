@@ -25,6 +25,10 @@ pub(crate) struct EventSettings {
     handler_timeout_ms: u64,
     /// How many events of one subscription are handled at the same time at most.
     pub(super) parallel: NonZeroUsize,
+    /// How many clients may follow the log at the same time.
+    pub(crate) streams: NonZeroUsize,
+    /// After what time a client of a WebSocket is let go that takes nothing, or is not heard of.
+    client_timeout_ms: u64,
 }
 
 impl Default for EventSettings {
@@ -37,6 +41,8 @@ impl Default for EventSettings {
             longest_retry_s: 3_600,
             handler_timeout_ms: 30_000,
             parallel: NonZeroUsize::MIN.saturating_add(7),
+            streams: NonZeroUsize::MIN.saturating_add(999),
+            client_timeout_ms: 60_000,
         }
     }
 }
@@ -44,6 +50,10 @@ impl Default for EventSettings {
 impl EventSettings {
     pub(super) fn handler_timeout(&self) -> Duration {
         Duration::from_millis(self.handler_timeout_ms)
+    }
+
+    pub(crate) fn client_timeout(&self) -> Duration {
+        Duration::from_millis(self.client_timeout_ms.max(3))
     }
 
     /// How long it is waited after so many attempts.

@@ -1,12 +1,20 @@
 //! What an extension is given besides the arguments of a call: its database, its settings, the clock, the model.
 
-use super::{Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope};
+use super::{
+    Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope,
+    event_types::published,
+};
 use crate::{
     model::{Cluster, Node, Object, Point, Release, Topic},
-    store::{self, NewNotification, NodeFilter, Page, Store},
+    principal,
+    store::{self, Journal, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
-use std::{fmt, sync::Arc};
+use serde::Serialize;
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// The accessors that every context has.
@@ -121,6 +129,17 @@ impl HookContext<'_> {
         };
         Ok(store::notifications::insert_with(self.db.core(), self.db.journal(), notification).await?)
     }
+
+    /// Publishes an event of the extension, `type.action.key`, which stays only if the change does. The type is one that
+    /// [`events`](super::Extension::events) declares; the object becomes a JSON object.
+    ///
+    /// # Errors
+    /// When the type is not declared, or one of the parts cannot be that of an event.
+    pub fn publish(&self, kind: &str, action: &str, key: impl Display, object: &impl Serialize) -> Result<()> {
+        let published = published(&self.scope, kind, action, &key, object)?;
+        self.db.journal().publish(principal::extension(self.scope.own().metadata.name), published);
+        Ok(())
+    }
 }
 
 /// The context of [`prepare`](super::Pipeline::prepare): the one place where a pipeline may wait.
@@ -218,6 +237,19 @@ impl ExtensionContext {
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
         Ok(DbTransaction::new(self.store.write().await?, self.scope.clone(), Arc::clone(&self.desk)))
+    }
+
+    /// Publishes an event of the extension, `type.action.key`, in a transaction of its own; what belongs to other changes
+    /// is published by [`DbTransaction::publish`]. The type is one that [`events`](super::Extension::events) declares; the
+    /// object becomes a JSON object.
+    ///
+    /// # Errors
+    /// When the type is not declared, one of the parts cannot be that of an event, or the database did not let it.
+    pub async fn publish(&self, kind: &str, action: &str, key: impl Display, object: &impl Serialize) -> Result<()> {
+        let published = published(&self.scope, kind, action, &key, object)?;
+        let tx = self.store.write().await?.at(self.scope.now);
+        tx.journal.publish(principal::extension(self.scope.own().metadata.name), published);
+        Ok(tx.commit().await?)
     }
 }
 

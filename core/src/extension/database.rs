@@ -2,6 +2,7 @@
 
 use super::{
     Desk, Error, Model, Result, Scope,
+    event_types::published,
     fence::{Access, Fence},
 };
 use crate::{
@@ -13,7 +14,13 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 use sea_orm_migration::async_trait;
-use std::{fmt, future::Future, ops::Deref, sync::Arc};
+use serde::Serialize;
+use std::{
+    fmt::{self, Display},
+    future::Future,
+    ops::Deref,
+    sync::Arc,
+};
 
 /// A handle on the tables of an extension: every query of sea-orm takes it (`Entity::find().all(db)`).
 ///
@@ -231,6 +238,19 @@ impl DbTransaction {
     #[must_use]
     pub fn model(&self) -> Model<'_> {
         Model::new(self.db.core(), &self.scope.domain)
+    }
+
+    /// Publishes an event of the extension, `type.action.key`, which stays only if this is committed. The type is one that
+    /// [`events`](super::Extension::events) declares; the object becomes a JSON object.
+    ///
+    /// # Errors
+    /// When the type is not declared, or one of the parts cannot be that of an event.
+    pub fn publish(&self, kind: &str, action: &str, key: impl Display, object: &impl Serialize) -> Result<()> {
+        let published = published(&self.scope, kind, action, &key, object)?;
+        if let Connection::Write(transaction) = self.db.core() {
+            transaction.journal.publish(principal::extension(self.scope.own().metadata.name), published);
+        }
+        Ok(())
     }
 
     /// The cluster with this id, which nobody changes or deletes until this transaction ends. Whoever writes rows about a

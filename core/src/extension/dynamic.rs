@@ -1,8 +1,9 @@
 //! The object-safe twin of [`Extension`], implemented once for all of them. Only `contain` calls it.
 
 use super::{
-    Calls, Demo, EventContext, Extension, ExtensionContext, HookCall, HookContext, Migrations, Orchestrators,
-    Pipelines, Provides, Result, SectionError, SetupContext, StartContext, Subscriptions, Urls, extension_section,
+    Calls, Demo, EventContext, EventTypes, Extension, ExtensionContext, HookCall, HookContext, Migrations,
+    Orchestrators, Pipelines, Provides, Result, SectionError, SetupContext, StartContext, Subscriptions, Urls,
+    extension_section,
 };
 use crate::model::{Event, Point};
 use futures_util::future::BoxFuture;
@@ -15,6 +16,7 @@ pub(crate) trait DynExtension: Send + Sync {
     fn provides(&self) -> Provides;
     fn calls(&self) -> Calls;
     fn orchestrators(&self) -> Orchestrators;
+    fn events(&self) -> EventTypes;
     fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions;
     fn demo(&self) -> Demo;
     /// Reads the extension's section of the settings into its own type.
@@ -54,6 +56,10 @@ impl<E: Extension> DynExtension for Instance<E> {
 
     fn orchestrators(&self) -> Orchestrators {
         self.0.orchestrators()
+    }
+
+    fn events(&self) -> EventTypes {
+        self.0.events()
     }
 
     fn subscriptions(&self, cx: &SetupContext<'_>) -> Subscriptions {

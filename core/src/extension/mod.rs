@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod dynamic;
 mod error;
+mod event_types;
 mod fence;
 mod hook;
 mod metadata;
@@ -30,6 +31,7 @@ pub use data::{ClusterData, NodeData};
 pub use database::{Db, DbTransaction};
 pub use demo::Demo;
 pub use error::{Error, Result, veto};
+pub use event_types::EventTypes;
 pub use metadata::{Described, DescribedPipeline, Metadata, PipelineMetadata, Registration};
 pub use methods::{Methods, delete, get, patch, post, put};
 pub use migrations::Migrations;
@@ -47,6 +49,7 @@ pub(crate) use database::Connection;
 pub(crate) use demo::{DemoIds, DemoRequest};
 pub(crate) use dynamic::DynExtension;
 pub(crate) use error::Kind;
+pub(crate) use event_types::DeclaredType;
 pub(crate) use fence::Fence;
 pub(crate) use hook::HookCall;
 pub(crate) use orchestrator::Desk;
@@ -154,6 +157,11 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// It has a time limit (`[limits] close_timeout_ms`).
     fn close(&self, _cx: &ExtensionContext) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
+    }
+
+    /// The types of events that it publishes; see [`EventTypes`].
+    fn events(&self) -> EventTypes {
+        EventTypes::new()
     }
 
     /// The events that it hears of, after they were committed; see [`Subscriptions`].

@@ -1,6 +1,6 @@
 //! Which extension a context was made for, and what the extensions of a server know of each other.
 
-use super::{Described, Fence, Metadata, Provided};
+use super::{DeclaredType, Described, Fence, Metadata, Provided};
 use crate::monitoring::Monitor;
 use chrono::{DateTime, Utc};
 use std::{
@@ -18,6 +18,8 @@ pub(crate) struct Peer {
     /// Its tables, and nothing else.
     pub(crate) fence: Arc<Fence>,
     pub(crate) provided: Vec<Provided>,
+    /// The types of events that it publishes.
+    pub(crate) events: Vec<DeclaredType>,
     /// Who answers its calls, by trait: places in the total order.
     pub(crate) calls: BTreeMap<TypeId, usize>,
     /// How long a call may take.

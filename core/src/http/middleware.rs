@@ -36,7 +36,7 @@ async fn around_request(State(server): State<Arc<Server>>, mut request: Request,
     let watched = Watched::begin(&server, &id, &mut request);
     async {
         let start = Instant::now();
-        let answer = principal::acting("anonymous", next.run(request)).await;
+        let answer = principal::acting(principal::ANONYMOUS, next.run(request)).await;
         let (response, code) = write_problem(answer, &id).await;
         watched.answered(&response, code);
         let (status, micros) = (response.status().as_u16(), start.elapsed().as_micros());

@@ -6,8 +6,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// The types of events that only the core writes.
-pub(crate) const CORE_TYPES: [&str; 6] = ["clusters", "nodegroups", "nodes", "notifications", "releases", "tasks"];
+/// The types of events that only the core writes, each with what it tells of.
+pub(crate) const CORE_TYPES: [(&str, &str); 6] = [
+    ("clusters", "A cluster changed, its attributes, or what people put in place of its data."),
+    ("nodegroups", "A node group changed."),
+    ("nodes", "A node changed in more than its progress or its heartbeat."),
+    ("notifications", "People are told something, or have read it."),
+    ("releases", "A release changed."),
+    ("tasks", "A task began, went on to another status, or is gone."),
+];
 
 /// Something that happened: in full, `type.action.key`.
 ///
@@ -27,7 +34,7 @@ pub struct Event {
     pub action: String,
     /// Which one it happened to: for the core's types the id.
     pub key: String,
-    /// Who did it: `server`, `cli`, `anonymous`, `extension:<name>`.
+    /// Who did it: `server`, `cli`, `anonymous`, `extension:<name>`, `orchestrator:<name>`.
     pub principal: String,
     /// The thing as it is now, or, of a deletion, as it was.
     #[schema(value_type = Object)]
@@ -38,6 +45,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.object.get().len() + self.original.as_ref().map_or(0, |original| original.get().len()) + 256
+    }
+
     /// The thing as it is now, or, of a deletion, as it was; as the API shows it.
     ///
     /// # Errors

@@ -2,6 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+/// How many words a filter has at most. It becomes a condition in SQL, and SQLite takes them up to a depth of 1000.
+const WORDS: usize = 100;
+
 /// Which events are wanted: several of `type.action.key` with spaces between them, each part `*`, a word, the beginning of
 /// one (`node-*`), or a list of these with commas. A `.` is itself in the third part only; `\` makes `,`, `*`, a space and
 /// itself ordinary there.
@@ -41,7 +44,29 @@ pub struct InvalidFilter {
     why: &'static str,
 }
 
+impl InvalidFilter {
+    fn of(text: &str, why: &'static str) -> Self {
+        let mut found: String = text.chars().take(200).collect();
+        if found.len() < text.len() {
+            found.push('…');
+        }
+        Self { found, why }
+    }
+}
+
 impl Filter {
+    /// The filter that takes what one of these takes; nothing where there is none.
+    pub(crate) fn any_of<'f>(filters: impl IntoIterator<Item = &'f Self>) -> Self {
+        Self { alternatives: filters.into_iter().flat_map(|filter| filter.alternatives.iter().cloned()).collect() }
+    }
+
+    /// How many words it has.
+    pub(crate) fn words(&self) -> usize {
+        let parts = self.alternatives.iter().flat_map(|one| [&one.kind, &one.action, &one.key]);
+        let words = parts.map(|part| if let Part::OneOf(words) = part { words.len() } else { 0 });
+        self.alternatives.len() + words.sum::<usize>()
+    }
+
     /// The filter that takes everything.
     #[must_use]
     pub fn everything() -> Self {
@@ -74,9 +99,13 @@ impl FromStr for Filter {
         let alternatives: Result<Vec<Alternative>, &'static str> =
             alternatives(text).iter().map(|one| alternative(one)).collect();
         match alternatives {
-            Ok(alternatives) if !alternatives.is_empty() => Ok(Self { alternatives }),
-            Ok(_) => Err(InvalidFilter { found: text.to_owned(), why: "it is empty" }),
-            Err(why) => Err(InvalidFilter { found: text.to_owned(), why }),
+            Ok(alternatives) if alternatives.is_empty() => Err(InvalidFilter::of(text, "it is empty")),
+            Ok(alternatives) => {
+                let filter = Self { alternatives };
+                let is_long = filter.words() > WORDS;
+                if is_long { Err(InvalidFilter::of(text, "it has more than 100 words")) } else { Ok(filter) }
+            }
+            Err(why) => Err(InvalidFilter::of(text, why)),
         }
     }
 }
@@ -191,6 +220,8 @@ mod tests {
             ("nodes..7", "is empty"),
             ("nodes.create,.7", "is empty"),
             ("no*es.create.7", "`*` stands alone or at the end"),
+            (&"*.*.7 ".repeat(51), "more than 100 words"),
+            (&format!("nodes.*.{}", ["7"; 99].join(",")), "more than 100 words"),
         ] {
             let error = text.parse::<Filter>().expect_err(text).to_string();
             assert!(error.contains(why), "{text}: {error}");

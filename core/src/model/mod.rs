@@ -10,6 +10,7 @@ mod mac;
 mod merge;
 mod node;
 mod point;
+mod published;
 mod release;
 mod role;
 mod sent;
@@ -37,6 +38,7 @@ pub(crate) use lifecycle::{ABORTED, Happening, Illegal, News, Place, TaskNode, a
 pub(crate) use merge::Merged;
 pub use merge::merge;
 pub(crate) use node::{Discovery, NodeUpdate};
+pub(crate) use published::{Published, Unpublishable, wrong_with_word};
 pub(crate) use sent::SentDocument;
 pub(crate) use task::{LogStream, Notification, NotificationStatus, Task, TaskKind, TaskStatus};
 pub use words::UnknownWord;

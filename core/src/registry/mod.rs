@@ -3,6 +3,7 @@
 mod background;
 mod calls;
 mod choice;
+mod events;
 mod health;
 mod orchestrators;
 mod order;
@@ -20,8 +21,8 @@ use calls::Party;
 use crate::{
     contain::{self, Parts},
     extension::{
-        Called, Containment, Declared, Demo, DynExtension, DynPipeline, Fence, Metadata, OnFault, Orchestrator, Peer,
-        Provided, Registration, SectionError, SetupContext, UrlEntry,
+        Called, Containment, Declared, DeclaredType, Demo, DynExtension, DynPipeline, Fence, Metadata, OnFault,
+        Orchestrator, Peer, Provided, Registration, SectionError, SetupContext, UrlEntry,
     },
     model::{Cluster, Node},
     store::{Migrator, Owners, claims_of},
@@ -55,6 +56,7 @@ pub(crate) struct Loaded {
     pub(crate) provided: Vec<Provided>,
     calls: Vec<Called>,
     pub(crate) orchestrators: Vec<(&'static str, Arc<dyn Orchestrator>)>,
+    pub(crate) events: Vec<DeclaredType>,
     pub(crate) subscriptions: Vec<(String, Declared)>,
     settings: Arc<dyn Any + Send + Sync>,
     pub(crate) on_fault: OnFault,
@@ -151,6 +153,7 @@ impl Registry {
         }
         problems.extend(orchestrators::problems(&extensions));
         problems.extend(extensions.iter().flat_map(|loaded| subscriptions::problems(loaded)));
+        problems.extend(events::problems(&extensions, metadata.iter().map(|metadata| metadata.name)));
         // An extension that could not be loaded has been told of; who would call it is no problem of its own.
         let calls = if problems.is_empty() { resolve_calls(&extensions, &mut problems) } else { Vec::new() };
         (Self { extensions, inactive, calls }, problems)
@@ -178,6 +181,7 @@ impl Registry {
             settings: Arc::clone(&loaded.settings),
             fence: Arc::new(Fence::new(loaded.metadata.name, Arc::clone(owners))),
             provided: loaded.provided.clone(),
+            events: loaded.events.clone(),
             calls: calls.clone(),
             limit: loaded.hook_timeout,
             failed: loaded.condition.shared_failure(),
@@ -209,6 +213,11 @@ impl Registry {
     /// The extensions that this one names in `requires`.
     pub(crate) fn required_by(&self, loaded: &Loaded) -> impl Iterator<Item = &Arc<Loaded>> {
         loaded.metadata.requires.iter().filter_map(|required| self.find(order::name_of(required)))
+    }
+
+    /// The types of events that each extension declares.
+    pub(crate) fn event_types(&self) -> impl Iterator<Item = (&'static str, &[DeclaredType])> {
+        self.extensions.iter().map(|loaded| (loaded.metadata.name, loaded.events.as_slice()))
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Loaded>> {
@@ -286,6 +295,7 @@ impl Loaded {
             provides,
             calls,
             orchestrators,
+            events,
             subscriptions,
         } = assembled
             .map_err(|(method, fault)| vec![BootProblem::Declaration { metadata, method, fault: fault.to_string() }])?;
@@ -302,6 +312,7 @@ impl Loaded {
                 provided: provides,
                 calls,
                 orchestrators,
+                events,
                 subscriptions,
                 settings,
                 on_fault: containment.on_fault,

@@ -24,6 +24,7 @@ catalogue! {
     RG0115 = "a required extension is not active";
     RG0116 = "an extension does not accept its settings";
     RG0120 = "a subscription cannot be used";
+    RG0121 = "a type of events cannot be used";
 }
 
 /// One thing that is wrong.
@@ -45,6 +46,7 @@ pub(crate) enum BootProblem {
     Call { metadata: &'static Metadata, called: &'static str, provided_by: Vec<&'static str> },
     Orchestrator { metadata: &'static Metadata, name: &'static str, why: String },
     Subscription { metadata: &'static Metadata, name: String, why: String },
+    EventType { metadata: &'static Metadata, kind: &'static str, why: String },
     Claim { metadata: &'static Metadata, tables: Vec<String> },
     Clash { one: WrittenUrl, other: WrittenUrl, path: String },
     Uncompared { one: WrittenUrl, other: WrittenUrl, why: &'static str },
@@ -101,6 +103,7 @@ impl BootProblem {
             Self::Claim { .. } => &RG0110,
             Self::Orchestrator { .. } => &RG0112,
             Self::Subscription { .. } => &RG0120,
+            Self::EventType { .. } => &RG0121,
             Self::Clash { .. } | Self::Uncompared { .. } => &RG0109,
         }
     }
@@ -155,6 +158,12 @@ impl fmt::Display for BootProblem {
             Self::Subscription { metadata, name, why } => {
                 write!(formatter, "the subscription `{name}` of `{}` ({}): {why}", metadata.name, Place(metadata))
             }
+            Self::EventType { metadata, kind, why } => write!(
+                formatter,
+                "`{name}` ({}) declares events of the type `{kind}`: {why}; its own are `{name}` and what begins with `{name}_`",
+                Place(metadata),
+                name = metadata.name
+            ),
             Self::Cycle { extensions } => {
                 let names: Vec<_> = extensions.iter().chain(extensions.first()).map(|metadata| metadata.name).collect();
                 let places: Vec<_> = extensions.iter().map(|metadata| Place(metadata).to_string()).collect();

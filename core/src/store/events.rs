@@ -1,12 +1,12 @@
 //! Queries of the event log.
 
-use super::entity::event;
+use super::entity::{event, event_delivery, event_mark};
 use crate::model::{Alternative, Event, Filter, NewEvent, Part, Word};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
+    sea_query::{Expr, ExprTrait, Func, OnConflict, Query, SimpleExpr},
 };
 use serde_json::value::RawValue;
 
@@ -32,8 +32,22 @@ pub(super) async fn append(connection: &impl ConnectionTrait, told: Vec<NewEvent
     Ok(())
 }
 
-/// The sequence number of the last event; 0 where there is none.
-pub(crate) async fn last(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+/// The mark up to which, here and there, events are forgotten.
+const FORGOTTEN: &str = "forgotten";
+
+/// The sequence number of the last event that there ever was; 0 before the first.
+pub(crate) async fn end(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    Ok(Ord::max(last(connection).await?, forgotten(connection).await?))
+}
+
+/// The highest sequence number of an event that is forgotten. Some before it may be kept.
+pub(crate) async fn forgotten(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let mark = event_mark::Entity::find_by_id(FORGOTTEN).one(connection).await?;
+    Ok(mark.map_or(0, |mark| mark.sequence))
+}
+
+/// The sequence number of the last event that is kept; 0 where there is none.
+async fn last(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
     let last = event::Entity::find().select_only().column(event::Column::Sequence);
     let last = last.order_by_desc(event::Column::Sequence).limit(1).into_tuple::<i64>().one(connection).await?;
     Ok(last.unwrap_or_default())
@@ -82,6 +96,13 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, sequence: i64) -> Re
     event::Entity::find_by_id(sequence).one(connection).await?.map(from_row).transpose()
 }
 
+/// Those of these events that are kept, in the order of the log; not more than a statement takes.
+pub(crate) async fn find_all(connection: &impl ConnectionTrait, these: &[i64]) -> Result<Vec<Event>, DbErr> {
+    let found = event::Entity::find().filter(event::Column::Sequence.is_in(these.iter().copied()));
+    let found = found.order_by_asc(event::Column::Sequence).all(connection).await?;
+    found.into_iter().map(from_row).collect()
+}
+
 /// Deletes events older than this, up to a sequence number, but for those of which a delivery is kept; at most `limit`. How
 /// many there were.
 pub(crate) async fn forget(
@@ -90,8 +111,6 @@ pub(crate) async fn forget(
     up_to: i64,
     limit: u64,
 ) -> Result<u64, DbErr> {
-    use super::entity::event_delivery;
-    use sea_orm::sea_query::Query;
     let kept = Query::select().column(event_delivery::Column::Sequence).from(event_delivery::Entity).take();
     let old: Vec<i64> = event::Entity::find()
         .select_only()
@@ -104,8 +123,16 @@ pub(crate) async fn forget(
         .into_tuple()
         .all(connection)
         .await?;
+    let Some(last) = old.last().copied() else { return Ok(0) };
     let these = event::Entity::delete_many().filter(event::Column::Sequence.is_in(old));
-    Ok(these.exec(connection).await?.rows_affected)
+    let forgotten = these.exec(connection).await?.rows_affected;
+    let mark = event_mark::ActiveModel { name: Set(FORGOTTEN.to_owned()), sequence: Set(last) };
+    let known = OnConflict::column(event_mark::Column::Name)
+        .update_column(event_mark::Column::Sequence)
+        .action_and_where(Expr::col((event_mark::Entity, event_mark::Column::Sequence)).lt(last))
+        .to_owned();
+    event_mark::Entity::insert(mark).on_conflict(known).exec_without_returning(connection).await?;
+    Ok(forgotten)
 }
 
 fn taken_by(filter: &Filter) -> Condition {

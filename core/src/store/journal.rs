@@ -5,7 +5,7 @@
 //! a sequence number will never find a lower one that is new. The lock is held for one insert and the commit.
 
 use super::{WriteTx, events};
-use crate::model::{NewEvent, Subject};
+use crate::model::{Event, NewEvent, Published, Subject};
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use serde::Serialize;
@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The events of one transaction, or of one savepoint in it.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    principal: Arc<str>,
+    /// Who does what is told from now on.
+    pub(crate) principal: Arc<str>,
     now: DateTime<Utc>,
     events: Mutex<Vec<NewEvent>>,
 }
@@ -79,6 +80,14 @@ impl Journal {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).truncate(length);
     }
 
+    /// Tells what somebody publishes, in the name of a principal.
+    pub(crate) fn publish(&self, principal: Arc<str>, published: Published) {
+        let part = self.part(principal);
+        let Published { kind, action, key, object } = published;
+        part.tell(&kind, &action, key, &object, None::<&()>);
+        self.take_in(&part);
+    }
+
     fn take(&self) -> Vec<NewEvent> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -95,6 +104,22 @@ impl WriteTx {
         let told = self.journal.take();
         let is_news = !told.is_empty();
         events::append(&self.transaction, told).await?;
+        self.commit_appended(is_news).await
+    }
+
+    /// Does the same, and gives back the last of the events, with its place in the log.
+    pub(crate) async fn commit_and_tell(self) -> Result<Option<Event>, DbErr> {
+        let told = self.journal.take();
+        let is_news = !told.is_empty();
+        events::append(&self.transaction, told).await?;
+        // Whoever appends has the end of the log for itself until it commits.
+        let last = if is_news { events::end(&self.transaction).await? } else { 0 };
+        let last = events::find(&self.transaction, last).await?;
+        self.commit_appended(is_news).await?;
+        Ok(last)
+    }
+
+    async fn commit_appended(self, is_news: bool) -> Result<(), DbErr> {
         self.transaction.commit().await?;
         if is_news {
             self.bell.ring();

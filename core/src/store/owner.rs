@@ -4,6 +4,7 @@
 //! followed by `_`, it begins with; where one prefix begins another (`volume`, `volume_keeper`) the longest one that is
 //! known counts. What nobody's prefix begins is nobody's.
 
+use crate::model::CORE_TYPES;
 use rivetgun_migrations::TABLES;
 use std::collections::BTreeSet;
 
@@ -39,6 +40,15 @@ impl Owners {
         let ends = name.rmatch_indices('_').map(|(end, _)| &name[..end]);
         let mut owners = ends.filter_map(|prefix| self.extensions.get(prefix));
         owners.next().map_or(Owner::Nobody, |extension| Owner::Extension(extension))
+    }
+
+    /// Whose a type of events is: it has the name of its extension, or a name as its tables have; nobody's are those of
+    /// callers of the API.
+    pub(crate) fn of_events(&self, kind: &str) -> Owner<'_> {
+        if CORE_TYPES.iter().any(|(core, _)| *core == kind) {
+            return Owner::Core;
+        }
+        self.of(&format!("{kind}_"))
     }
 }
 
@@ -83,6 +93,23 @@ mod tests {
         }
         let without_the_longer = Owners::new(["volume".to_owned()]);
         assert_eq!(without_the_longer.of("volume_keeper_rows"), Owner::Extension("volume"));
+    }
+
+    #[test]
+    fn a_type_of_events_is_its_extension_s_by_name_or_prefix_else_of_callers() {
+        let owners = Owners::new(["volume", "volume_manager", "nodes"].map(str::to_owned));
+        for (kind, owner) in [
+            ("nodes", Owner::Core),
+            ("nodes_own", Owner::Extension("nodes")),
+            ("volume", Owner::Extension("volume")),
+            ("volume_x", Owner::Extension("volume")),
+            ("volume_manager", Owner::Extension("volume_manager")),
+            ("volume_manager_x", Owner::Extension("volume_manager")),
+            ("volumes", Owner::Nobody),
+            ("node", Owner::Nobody),
+        ] {
+            assert_eq!(owners.of_events(kind), owner, "{kind}");
+        }
     }
 
     #[test]

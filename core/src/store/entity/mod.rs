@@ -3,6 +3,7 @@
 pub(super) mod cluster;
 pub(super) mod event;
 pub(super) mod event_delivery;
+pub(super) mod event_mark;
 pub(super) mod event_subscription;
 pub(super) mod log_line;
 pub(super) mod node;
