@@ -11,7 +11,7 @@ use crate::{
 use sea_orm::DbErr;
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 /// How many events are read at once.
@@ -36,7 +36,6 @@ pub(crate) struct Follower {
     /// There is nothing more before somebody rings.
     is_at_the_end: bool,
     bell: watch::Receiver<u64>,
-    _place: OwnedSemaphorePermit,
 }
 
 /// What is told to a client.
@@ -58,10 +57,6 @@ pub(crate) struct Gap {
 /// Why nobody can follow the log from where it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoFollower {
-    #[error(
-        "{0} clients follow the event log, and no more may: `streams` of [events] in the settings says how many; try again"
-    )]
-    Full(usize),
     #[error("there is no event {after} yet: the log ends at {end}, so it is another log or a younger one; begin anew")]
     NotYet { after: i64, end: i64 },
     #[error("the database failed")]
@@ -76,7 +71,6 @@ impl Follower {
         filter: Filter,
         after: Option<i64>,
     ) -> Result<Self, NoFollower> {
-        let place = server.streams.place()?;
         let position = begin(server, after).await?;
         Ok(Self {
             role,
@@ -87,7 +81,6 @@ impl Follower {
             is_at_the_end: false,
             bell: server.store.bell.any(),
             server: Arc::clone(server),
-            _place: place,
         })
     }
 

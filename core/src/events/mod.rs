@@ -9,6 +9,7 @@ mod bell;
 mod delivery;
 mod follow;
 mod lanes;
+mod publish;
 mod retention;
 mod rules;
 mod settings;
@@ -16,9 +17,10 @@ mod share;
 mod streams;
 
 pub(crate) use follow::{Follower, Gap, NoFollower, Told};
+pub(crate) use publish::publish;
 pub(crate) use rules::{EventRules, EventType};
 pub(crate) use settings::EventSettings;
-pub(crate) use streams::Streams;
+pub(crate) use streams::{Full, Place, Streams};
 
 use crate::{
     error::Outcome,

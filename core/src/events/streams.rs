@@ -1,6 +1,5 @@
 //! How many clients follow the event log, and how many of them read it at once: requests come first.
 
-use super::follow::NoFollower;
 use std::{num::NonZeroUsize, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
@@ -15,6 +14,15 @@ pub(crate) struct Streams {
     turns: Semaphore,
 }
 
+/// The place of a client.
+#[derive(Debug)]
+pub(crate) struct Place(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit);
+
+/// All places are taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} clients follow the event log, and no more may (`streams` of [events] in the settings); try again later")]
+pub(crate) struct Full(usize);
+
 impl Streams {
     pub(crate) fn new(most: NonZeroUsize) -> Self {
         // What is more than a semaphore can count is as good as all that it can.
@@ -22,9 +30,9 @@ impl Streams {
         Self { most, places: Arc::new(Semaphore::new(most)), turns: Semaphore::new(READERS) }
     }
 
-    /// A place for a client, unless there is none.
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, NoFollower> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| NoFollower::Full(self.most))
+    /// A place for a client, which it has as long as it keeps it.
+    pub(crate) fn place(&self) -> Result<Place, Full> {
+        Arc::clone(&self.places).try_acquire_owned().map(Place).map_err(|_| Full(self.most))
     }
 
     /// Waits until it may read. The semaphore is never closed.

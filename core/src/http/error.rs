@@ -7,6 +7,7 @@ use crate::{
     codes::{ErrorCode, catalogue},
     contain::Fault,
     error::{Mistake, Refusal, Veto, chain},
+    events::{Full, NoFollower},
     extension::{Error, Kind},
     store::{DatabaseFault, fault_of},
 };
@@ -93,6 +94,10 @@ impl Problem {
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     pub(super) fn not_json() -> Self {
@@ -239,6 +244,21 @@ impl From<DbErr> for Problem {
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<NoFollower> for Problem {
+    fn from(reason: NoFollower) -> Self {
+        match reason {
+            NoFollower::NotYet { .. } => Self::bad_request(reason.to_string()),
+            NoFollower::Database(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(full: Full) -> Self {
+        Self::unavailable(full.to_string())
     }
 }
 

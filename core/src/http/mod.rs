@@ -3,6 +3,7 @@
 mod clusters;
 mod data;
 mod error;
+mod event_stream;
 mod events;
 mod extensions;
 mod extract;
@@ -21,6 +22,7 @@ mod strict;
 mod system;
 mod urls;
 mod verbatim;
+mod websocket;
 mod work;
 
 pub(crate) use extensions::ExtensionUrl;

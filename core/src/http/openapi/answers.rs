@@ -8,9 +8,11 @@ use crate::{
     http::{
         data::Defaults,
         error::Problem,
+        event_stream::Followed,
         extract::Json,
         log::Log,
         respond::{Accepted, Created, Exposition, List, Markdown, NoContent, Null, Removal, Text, Whole},
+        websocket::Switched,
     },
     model::{Customisation, Task},
     store::LogLine,
@@ -115,6 +117,18 @@ impl IntoResponses for Null {
 impl IntoResponses for Text {
     fn responses() -> Responses {
         only("200", text("text/plain; charset=utf-8"))
+    }
+}
+
+impl IntoResponses for Followed {
+    fn responses() -> Responses {
+        only("200", text("text/event-stream").description("The events as they come."))
+    }
+}
+
+impl IntoResponses for Switched {
+    fn responses() -> Responses {
+        only("101", ResponseBuilder::new().description("From here on it is a WebSocket."))
     }
 }
 
