@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// What whoever calls may do: the server does not ask yet who that is.
 pub(crate) const OPEN: Role = Role::Operator;
 
+/// The server itself.
+pub(crate) const SERVER: &str = "server";
+
 /// Whoever calls the API.
 pub(crate) const ANONYMOUS: &str = "anonymous";
 
@@ -18,7 +21,7 @@ tokio::task_local! {
 
 /// Who is acting: the server itself where nobody else is.
 pub(crate) fn current() -> Arc<str> {
-    PRINCIPAL.try_with(Arc::clone).unwrap_or_else(|_| "server".into())
+    PRINCIPAL.try_with(Arc::clone).unwrap_or_else(|_| SERVER.into())
 }
 
 /// Does something in the name of a principal.

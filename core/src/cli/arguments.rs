@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -92,6 +92,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: ExtensionsAction,
     },
+    /// Look at events that could not be delivered to an extension, try them again, or drop them.
+    ///
+    /// An event that an extension fails to handle some twenty times, or refuses, is put aside as a dead letter. This works
+    /// beside a running server, which finds out within a few seconds.
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLettersAction,
+    },
     /// Write the OpenAPI document of this build, the URLs of its extensions included. Needs no database.
     Openapi,
     /// Tell more about an error code, such as RG0101.
@@ -182,6 +190,53 @@ impl Steps {
         let steps = usize::try_from(self.steps.unwrap_or(1)).unwrap_or(usize::MAX);
         if self.all { usize::MAX } else { steps }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeadLettersAction {
+    /// List dead letters, those of extensions that are not in this build included. Changes nothing.
+    List {
+        #[command(flatten)]
+        which: WhichLetters,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u64,
+        /// Write JSON, with the whole events, instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try dead letters again, as often as at first.
+    #[command(group = ArgGroup::new("chosen").required(true).multiple(true).args(["extension", "sequences", "all"]))]
+    Replay {
+        #[command(flatten)]
+        which: WhichLetters,
+        /// All of them, of all extensions.
+        #[arg(long, conflicts_with_all = ["extension", "sequences"])]
+        all: bool,
+    },
+    /// Drop dead letters for good.
+    #[command(group = ArgGroup::new("chosen").required(true).multiple(true).args(["extension", "sequences", "all"]))]
+    Drop {
+        #[command(flatten)]
+        which: WhichLetters,
+        /// All of them, of all extensions.
+        #[arg(long, conflicts_with_all = ["extension", "sequences"])]
+        all: bool,
+    },
+}
+
+/// Which dead letters: those that fit all that is said.
+#[derive(Debug, Args)]
+pub(super) struct WhichLetters {
+    /// The sequence numbers of the events; all of them when absent.
+    #[arg(value_name = "SEQUENCE")]
+    pub(super) sequences: Vec<i64>,
+    /// Only those of this extension.
+    #[arg(long, value_name = "NAME")]
+    pub(super) extension: Option<String>,
+    /// Only those of the subscription of this name; '' is the one without a name.
+    #[arg(long, value_name = "NAME", requires = "extension")]
+    pub(super) subscription: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,9 @@
 //! The command line. Results go to standard output, everything else to standard error; colours end where no terminal is.
 
 mod arguments;
+mod dead_letters;
 pub(crate) mod demo;
+mod demo;
 mod diff;
 mod explain;
 mod extensions;
@@ -13,6 +15,7 @@ mod serve;
 use crate::{
     boot::{BootError, Linked},
     error::{Refusal, chain},
+    principal,
     settings::{Settings, SettingsError},
 };
 use arguments::{Arguments, Command};
@@ -91,7 +94,8 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
     }
     settings.database_url = database_url.or(settings.database_url);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let outcome = runtime.block_on(async {
+    let principal = if matches!(command, Command::Serve { .. }) { principal::SERVER } else { principal::CLI };
+    let outcome = runtime.block_on(principal::acting(principal, async {
         match command {
             Command::Serve { listen, no_migrate } => {
                 settings.listen = listen.unwrap_or(settings.listen);
@@ -102,11 +106,12 @@ fn execute(arguments: Arguments) -> Result<(), CliError> {
             Command::Import { files, cluster } => import::import(settings, &files, cluster).await,
             Command::Explain(arguments) => explain::explain(settings, arguments).await,
             Command::Migrate { action } => migrate::migrate(settings, action).await,
+            Command::DeadLetters { action } => dead_letters::dead_letters(settings, action).await,
             Command::Openapi => say(Linked::new(settings)?.document().as_str().trim_end()),
             Command::Extensions { action } => extensions::extensions(settings, &action),
             Command::Completions { .. } | Command::Error { .. } => Ok(()),
         }
-    });
+    }));
     // A stage of a pipeline that never returns must not keep the process.
     runtime.shutdown_background();
     outcome

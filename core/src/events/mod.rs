@@ -6,6 +6,7 @@
 //! [`retention`] forgets. Clients read through a [`Follower`], what the [`rules`] let them.
 
 mod bell;
+mod dead_letters;
 mod delivery;
 mod follow;
 mod lanes;
@@ -16,6 +17,7 @@ mod settings;
 mod share;
 mod streams;
 
+pub(crate) use dead_letters::{drop_dead_letters, replay};
 pub(crate) use follow::{Follower, Gap, NoFollower, Told};
 pub(crate) use publish::publish;
 pub(crate) use rules::{EventRules, EventType};

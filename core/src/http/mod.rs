@@ -2,6 +2,7 @@
 
 mod clusters;
 mod data;
+mod dead_letters;
 mod error;
 mod event_stream;
 mod events;
@@ -61,6 +62,7 @@ fn resources(document: Document) -> OpenApiRouter<Arc<Server>> {
         groups::routes(),
         releases::routes(),
         extensions::routes(),
+        dead_letters::routes(),
         data::routes(),
         work::routes(),
         notifications::routes(),

@@ -6,6 +6,7 @@
 mod bell;
 mod buffer;
 pub(crate) mod clusters;
+pub(crate) mod dead_letters;
 #[expect(
     clippy::disallowed_methods,
     reason = "what `#[sea_orm::model]` generates can begin transactions; nobody calls it"
@@ -33,6 +34,7 @@ pub(crate) use bell::Bell;
 pub(crate) use buffer::buffered;
 pub use buffer::take_buffered;
 pub(crate) use clusters::{ClusterFilter, NewCluster};
+pub(crate) use dead_letters::{DeadLetter, DeadLetters};
 pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
 pub(crate) use groups::GroupFilter;
 pub(crate) use journal::Journal;

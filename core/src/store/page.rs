@@ -49,15 +49,32 @@ impl Page {
         E: EntityTrait<Model = M>,
         M: sea_orm::FromQueryResult + Send + Sync,
     {
+        self.of_each(select, &[id], connection).await
+    }
+
+    /// Does the same where it takes several columns to tell one from another.
+    pub(super) async fn of_each<E, M>(
+        &self,
+        select: Select<E>,
+        ids: &[E::Column],
+        connection: &impl ConnectionTrait,
+    ) -> Result<Listed<M>, DbErr>
+    where
+        E: EntityTrait<Model = M>,
+        M: sea_orm::FromQueryResult + Send + Sync,
+    {
         let total = select.clone().count(connection).await?;
         let mut select = select;
         if let Some((column, order)) = self.order::<E>() {
             select = select.order_by(column, order);
         }
+        for id in ids {
+            select = select.order_by(*id, Order::Asc);
+        }
         // SQLite knows no offset without a limit.
         let limit = self.limit.unwrap_or(i64::MAX as u64).min(i64::MAX as u64);
         let offset = self.offset.min(i64::MAX as u64);
-        let items = select.order_by(id, Order::Asc).limit(limit).offset(offset).all(connection).await?;
+        let items = select.limit(limit).offset(offset).all(connection).await?;
         Ok(Listed { items, offset: self.offset, total })
     }
 }

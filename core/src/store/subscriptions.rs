@@ -231,26 +231,6 @@ pub(crate) async fn standings(connection: &impl ConnectionTrait) -> Result<Vec<S
     Ok(rows.into_iter().map(standing).collect())
 }
 
-/// Lets dead letters be tried again, all of a subscription or these; how many there were.
-pub(crate) async fn replay(
-    tx: &WriteTx,
-    id: &SubscriptionId,
-    these: Option<&[i64]>,
-    now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
-    let update = event_delivery::Entity::update_many()
-        .col_expr(event_delivery::Column::State, Expr::value(DeliveryState::Waiting.as_str()))
-        .col_expr(event_delivery::Column::Attempts, Expr::value(0))
-        .col_expr(event_delivery::Column::Due, Expr::value(now))
-        .filter(dead_letters(id, these));
-    Ok(update.exec(tx).await?.rows_affected)
-}
-
-/// Forgets dead letters, all of a subscription or these; how many there were.
-pub(crate) async fn drop_dead(tx: &WriteTx, id: &SubscriptionId, these: Option<&[i64]>) -> Result<u64, DbErr> {
-    Ok(event_delivery::Entity::delete_many().filter(dead_letters(id, these)).exec(tx).await?.rows_affected)
-}
-
 /// The lowest position of the subscriptions that somebody had in hand in the last so many seconds; `None` without any.
 pub(crate) async fn slowest(connection: &impl ConnectionTrait, seconds: i64) -> Result<Option<i64>, DbErr> {
     let since = unix_now(connection.get_database_backend()).sub(seconds);
@@ -307,14 +287,6 @@ fn delivery_of(id: &SubscriptionId) -> Condition {
     Condition::all()
         .add(event_delivery::Column::Extension.eq(id.extension.as_str()))
         .add(event_delivery::Column::Name.eq(id.name.as_str()))
-}
-
-fn dead_letters(id: &SubscriptionId, these: Option<&[i64]>) -> Condition {
-    let all = delivery_of(id).add(event_delivery::Column::State.eq(DeliveryState::Dead.as_str()));
-    match these {
-        None => all,
-        Some(these) => all.add(event_delivery::Column::Sequence.is_in(these.iter().copied())),
-    }
 }
 
 fn to_row(id: &SubscriptionId, kept: &Delivery) -> event_delivery::ActiveModel {
