@@ -5,6 +5,7 @@ use super::{
     extract::{Id, Json, Query},
     openapi::Resource,
     respond::{Answer, NoContent, Whole},
+    subscriptions::{self, ExtensionSubscription},
     templates,
 };
 use crate::{
@@ -67,6 +68,8 @@ struct LinkedExtension {
     migrations: ExtensionMigrations,
     /// What it offers to others.
     provides: Vec<&'static str>,
+    /// The events that it hears of, and how far it has.
+    subscriptions: Vec<ExtensionSubscription>,
     /// How it is.
     status: ExtensionStatus,
     /// Why it is so.
@@ -81,8 +84,8 @@ struct LinkedExtension {
     enabled_by_nodes: Vec<i64>,
 }
 
-/// An extension that is enabled for a cluster or a node, or has tables in the database, but is not in this build or not
-/// active.
+/// An extension that is enabled for a cluster or a node, or has tables or subscriptions in the database, but is not in this
+/// build or not active.
 #[derive(Serialize, ToSchema)]
 struct MissingExtension {
     /// Its name.
@@ -93,6 +96,8 @@ struct MissingExtension {
     reason: &'static str,
     /// What of it the database has.
     migrations: ExtensionMigrations,
+    /// The events that it would hear of, and how far it has.
+    subscriptions: Vec<ExtensionSubscription>,
     /// The ids of the clusters that it is enabled for.
     enabled_by: Vec<i64>,
     /// The ids of the nodes that it is enabled for alone.
@@ -185,14 +190,19 @@ impl EnabledBy {
 /// All extensions in the total order; after them, by name, those that are enabled somewhere and that this build lacks.
 async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     let mut enabled_by = EnabledBy::read(server).await?;
+    let mut subscriptions = subscriptions::read_all(server).await?;
     let ledger = server.store.ledger().await?;
     let mut described = Vec::new();
     for loaded in server.registry.iter() {
         let enabled_by = enabled_by.remove(loaded.metadata.name).unwrap_or_default();
-        described.push(Extension::Linked(Box::new(describe(server, &ledger, loaded, enabled_by).await)));
+        let subscriptions = subscriptions.remove(loaded.metadata.name).unwrap_or_default();
+        described.push(Extension::Linked(Box::new(describe(server, &ledger, loaded, enabled_by, subscriptions).await)));
     }
     for orphan in ledger.orphans(server.registry.iter().map(|loaded| loaded.metadata.name)) {
         enabled_by.entry(orphan).or_default();
+    }
+    for extension in subscriptions.keys() {
+        enabled_by.entry(extension.clone()).or_default();
     }
     described.extend(enabled_by.into_iter().map(|(name, EnabledBy { clusters, nodes })| {
         let is_enabled = !(clusters.is_empty() && nodes.is_empty());
@@ -201,9 +211,15 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
             (true, false) => "enabled for a cluster or a node, but not in this build",
             (false, true) => "the database has migrations of it, but it is not active; the settings choose what is",
             (false, false) => "the database has migrations of it, but it is not in this build",
+    }
+
+        let reason = match (clusters.as_slice(), nodes.as_slice()) {
+            ([], []) => "the database has migrations or subscriptions of it, but it is not in this build",
+            _ => "enabled for a cluster or a node, but not in this build",
         };
         Extension::Missing(MissingExtension {
             migrations: ExtensionMigrations { applied: ledger.applied(&name), pending: Vec::new() },
+            subscriptions: subscriptions.remove(&name).unwrap_or_default(),
             name,
             status: "missing",
             reason,
@@ -214,7 +230,13 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
     Ok(described)
 }
 
-async fn describe(server: &Server, ledger: &Ledger, loaded: &Loaded, enabled_by: EnabledBy) -> LinkedExtension {
+async fn describe(
+    server: &Server,
+    ledger: &Ledger,
+    loaded: &Loaded,
+    enabled_by: EnabledBy,
+    subscriptions: Vec<ExtensionSubscription>,
+) -> LinkedExtension {
     let metadata = loaded.metadata;
     let health = loaded.condition.health(server.clock.now());
     let states = server.store.states(ledger, &loaded.migrator()).await;
@@ -242,6 +264,7 @@ async fn describe(server: &Server, ledger: &Ledger, loaded: &Loaded, enabled_by:
             pending: migrations(&pending),
         },
         provides: loaded.provided.iter().map(|provided| provided.called.name()).collect(),
+        subscriptions,
         status: health.status,
         reason: health.reason,
         required: loaded.is_required,

@@ -20,6 +20,7 @@ mod page;
 mod releases;
 mod respond;
 mod strict;
+mod subscriptions;
 mod system;
 mod urls;
 mod verbatim;

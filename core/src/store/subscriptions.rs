@@ -231,6 +231,14 @@ pub(crate) async fn standings(connection: &impl ConnectionTrait) -> Result<Vec<S
     Ok(rows.into_iter().map(standing).collect())
 }
 
+/// Forgets the subscriptions of an extension, with what could not be delivered to them; how many there were.
+pub(super) async fn forget(tx: &WriteTx, extension: &str) -> Result<u64, DbErr> {
+    let its = event_delivery::Column::Extension.eq(extension);
+    event_delivery::Entity::delete_many().filter(its).exec(tx).await?;
+    let its = event_subscription::Column::Extension.eq(extension);
+    Ok(event_subscription::Entity::delete_many().filter(its).exec(tx).await?.rows_affected)
+}
+
 /// The lowest position of the subscriptions that somebody had in hand in the last so many seconds; `None` without any.
 pub(crate) async fn slowest(connection: &impl ConnectionTrait, seconds: i64) -> Result<Option<i64>, DbErr> {
     let since = unix_now(connection.get_database_backend()).sub(seconds);

@@ -1,6 +1,9 @@
 //! `rivetgun migrate purge`
 
-use super::{close, ledger, open, status::waiting};
+use super::{
+    close, ledger, open,
+    status::{left_subscriptions, waiting},
+};
 use crate::{
     boot::{BootError, Linked},
     cli::{CliError, output::say},
@@ -23,6 +26,9 @@ pub(super) async fn purge(linked: &Linked, extension: &str, yes: bool, mode: Mod
     let ledger = ledger(&store).await?;
     let mut known = ledger.orphans(linked.extension_names());
     known.extend(waiting(&store, &ledger).await?.into_keys());
+    known.extend(left_subscriptions(linked, &store, &ledger).await?.into_keys());
+    known.sort();
+    known.dedup();
     if !known.iter().any(|name| name == extension) {
         let names = match known.as_slice() {
             [] => "no extension has left anything".to_owned(),
@@ -46,12 +52,13 @@ pub(super) async fn purge(linked: &Linked, extension: &str, yes: bool, mode: Mod
     close(store).await
 }
 
-fn show(extension: &str, Purged { objects, buffered, .. }: &Purged) -> Result<(), CliError> {
+fn show(extension: &str, Purged { objects, buffered, subscriptions, .. }: &Purged) -> Result<(), CliError> {
     say(format!("of `{extension}` there are"))?;
     for own in objects {
         say(format!("  {} {}", own.kind, own.name))?;
     }
-    say(format!("  {buffered} rows that wait for it"))
+    say(format!("  {buffered} rows that wait for it"))?;
+    say(format!("  {subscriptions} subscriptions, with what could not be delivered to them"))
 }
 
 /// Asks on a terminal; elsewhere nobody can answer.

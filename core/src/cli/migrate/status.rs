@@ -25,12 +25,14 @@ pub(super) async fn status(linked: &Linked, extension: Option<&str>, as_json: bo
     let store = linked.open_as_it_is().await?;
     let ledger = ledger(&store).await?;
     let (mut orphans, mut waiting) = (orphans(linked, &store, &ledger).await?, waiting(&store, &ledger).await?);
+    let mut subscriptions = left_subscriptions(linked, &store, &ledger).await?;
     if let Some(name) = extension {
+        subscriptions.retain(|left, _| left == name);
         orphans.retain(|orphan| orphan.name == name);
         waiting.retain(|waiting, _| waiting == name);
     }
     let migrators =
-        if orphans.is_empty() || extension.is_none() { chosen(linked, &ledger, extension)? } else { vec![] };
+        if orphans.is_empty() && subscriptions.is_empty() || extension.is_none() { chosen(linked, &ledger, extension)? } else { vec![] };
     let mut rows = Vec::new();
     for migrator in &migrators {
         for (name, state) in store.states(&ledger, migrator).await {
@@ -53,7 +55,10 @@ pub(super) async fn status(linked: &Linked, extension: Option<&str>, as_json: bo
             .iter()
             .map(|row| json!({"owner": row.first(), "migration": row.get(1), "state": row.get(2)}))
             .collect();
-        return say(format!("{:#}", json!({"migrations": migrations, "orphaned": orphans, "buffered": waiting})));
+        return say(format!(
+            "{:#}",
+            json!({"migrations": migrations, "orphaned": orphans, "buffered": waiting, "subscriptions": subscriptions})
+        ));
     }
     rows.insert(0, ["OWNER", "MIGRATION", "STATE"].map(str::to_owned).to_vec());
     say(output::table(&rows))?;
@@ -61,6 +66,12 @@ pub(super) async fn status(linked: &Linked, extension: Option<&str>, as_json: bo
         say(format!(
             "`{name}` is not in this build, and left {}; `rivetgun migrate purge --extension {name}` removes that",
             tables.join(", ")
+        ))?;
+    }
+    for (name, count) in subscriptions {
+        say(format!(
+            "`{name}` is not in this build, and left {count} subscriptions; `rivetgun migrate purge --extension {name}` \
+             removes these as well"
         ))?;
     }
     for (name, count) in waiting {
@@ -81,6 +92,24 @@ pub(super) async fn orphans(linked: &Linked, store: &Store, ledger: &Ledger) -> 
         name,
     };
     Ok(ledger.orphans(linked.extension_names()).into_iter().map(orphan).collect())
+}
+
+/// How many subscriptions extensions left that are not in this build.
+pub(super) async fn left_subscriptions(
+    linked: &Linked,
+    store: &Store,
+    ledger: &Ledger,
+) -> Result<BTreeMap<String, u64>, Refusal> {
+    let mut left = BTreeMap::new();
+    if ledger.keeps_subscriptions() {
+        for standing in store::subscriptions::standings(store.reader()).await? {
+            let extension = standing.id.extension;
+            if !linked.extension_names().any(|known| known == extension) {
+                *left.entry(extension).or_default() += 1;
+            }
+        }
+    }
+    Ok(left)
 }
 
 /// How many rows wait for whom in the buffer table.

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The owner of the core's migrations.
 pub(crate) const CORE: &str = "core";
+/// The migration of the core that makes the tables of subscriptions.
+const SUBSCRIPTIONS: &str = "m20261121_000010_create_events";
 /// SQLite takes so many parts of a compound `SELECT`.
 const PARTS_AT_ONCE: usize = 200;
 
@@ -91,6 +93,11 @@ impl Ledger {
     /// Whether an owner has a history, be it an empty one.
     pub(crate) fn knows(&self, owner: &str) -> bool {
         self.applied.contains_key(owner)
+    }
+
+    /// Whether the tables of subscriptions are there.
+    pub(crate) fn keeps_subscriptions(&self) -> bool {
+        self.has(CORE, SUBSCRIPTIONS)
     }
 
     pub(crate) fn has(&self, owner: &str, migration: &str) -> bool {

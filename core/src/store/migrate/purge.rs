@@ -5,7 +5,7 @@ use super::{MigrationError, Mode, apply::roll_back, lock};
 use crate::store::{
     BUFFER, Owners, Store, WriteTx,
     fence::{Fence, Own},
-    identifier,
+    identifier, subscriptions,
 };
 use rivetgun_migrations::CHECKSUM_TABLE;
 use sea_orm::{
@@ -21,6 +21,8 @@ pub(crate) struct Purged {
     pub(crate) sql: Vec<String>,
     /// How many rows waited for it in the buffer table.
     pub(crate) buffered: u64,
+    /// How many subscriptions it had.
+    pub(crate) subscriptions: u64,
 }
 
 impl Store {
@@ -52,26 +54,28 @@ impl Store {
             return Err(MigrationError::Fence { owner: extension.to_owned(), offences });
         }
         fence.lower(&tx).await?;
-        let buffered = forget(&tx, extension).await?;
+        let (buffered, subscriptions) = forget(&tx, extension).await?;
         match mode {
             Mode::Keep => tx.commit().await?,
             Mode::DryRun => tx.rollback().await?,
         }
-        Ok(Purged { objects, sql, buffered })
+        Ok(Purged { objects, sql, buffered, subscriptions })
     }
 }
 
-/// Removes its rows from the tables of the core; the number of those that waited for it.
-async fn forget(tx: &WriteTx, extension: &str) -> Result<u64, DbErr> {
+/// Removes its rows from the tables of the core; how many of those waited for it, and how many were subscriptions.
+async fn forget(tx: &WriteTx, extension: &str) -> Result<(u64, u64), DbErr> {
     let ledger = super::Ledger::read(&**tx).await?;
     if !ledger.keeps_checksums {
-        return Ok(0);
+        return Ok((0, 0));
     }
     let of = |table: &'static str, column: &'static str| {
         Query::delete().from_table(table).and_where(Expr::col(column).eq(extension)).take()
     };
     tx.execute(&of(CHECKSUM_TABLE, "owner")).await?;
-    Ok(tx.execute(&of(BUFFER, "extension_name")).await?.rows_affected())
+    let buffered = tx.execute(&of(BUFFER, "extension_name")).await?.rows_affected();
+    let keeps = ledger.keeps_subscriptions();
+    Ok((buffered, if keeps { subscriptions::forget(tx, extension).await? } else { 0 }))
 }
 
 /// The statements that drop these things. None of them cascades: what somebody else needs stays, and all of it with it.
