@@ -3,7 +3,6 @@
 mod arguments;
 mod dead_letters;
 pub(crate) mod demo;
-mod demo;
 mod diff;
 mod explain;
 mod extensions;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     model::{Cluster, Node, Object, Point, Release, Topic},
     principal,
-    store::{self, Journal, NewNotification, NodeFilter, Page, Store},
+    store::{self, NewNotification, NodeFilter, Page, Store},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -209,13 +209,10 @@ async fn describe_all(server: &Server) -> Answer<Vec<Extension>> {
         let reason = match (is_enabled, server.registry.is_inactive(&name)) {
             (true, true) => "enabled for a cluster or a node, but not active; the settings choose what is",
             (true, false) => "enabled for a cluster or a node, but not in this build",
-            (false, true) => "the database has migrations of it, but it is not active; the settings choose what is",
-            (false, false) => "the database has migrations of it, but it is not in this build",
-    }
-
-        let reason = match (clusters.as_slice(), nodes.as_slice()) {
-            ([], []) => "the database has migrations or subscriptions of it, but it is not in this build",
-            _ => "enabled for a cluster or a node, but not in this build",
+            (false, true) => {
+                "the database has migrations or subscriptions of it, but it is not active; the settings choose what is"
+            }
+            (false, false) => "the database has migrations or subscriptions of it, but it is not in this build",
         };
         Extension::Missing(MissingExtension {
             migrations: ExtensionMigrations { applied: ledger.applied(&name), pending: Vec::new() },

@@ -31,8 +31,11 @@ pub(super) async fn status(linked: &Linked, extension: Option<&str>, as_json: bo
         orphans.retain(|orphan| orphan.name == name);
         waiting.retain(|waiting, _| waiting == name);
     }
-    let migrators =
-        if orphans.is_empty() && subscriptions.is_empty() || extension.is_none() { chosen(linked, &ledger, extension)? } else { vec![] };
+    let migrators = if orphans.is_empty() && subscriptions.is_empty() || extension.is_none() {
+        chosen(linked, &ledger, extension)?
+    } else {
+        vec![]
+    };
     let mut rows = Vec::new();
     for migrator in &migrators {
         for (name, state) in store.states(&ledger, migrator).await {
