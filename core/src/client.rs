@@ -38,7 +38,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// TLS trusts whom the system trusts; where it trusts nobody, as a bare container does, whom Mozilla trusts. To read that
 /// takes a while: a client is made once.
-#[must_use]
 pub fn builder(user_agent: &str) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls())

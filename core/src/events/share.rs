@@ -31,7 +31,7 @@ struct Share {
 }
 
 pub(super) async fn keep_sharing(server: Arc<Server>) -> Result<(), String> {
-    let share = Arc::new(Share::of(server));
+    let share = Arc::new(Share::of(&server));
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -103,14 +103,14 @@ impl Drop for Held {
 }
 
 impl Share {
-    fn of(server: Arc<Server>) -> Self {
+    fn of(server: &Arc<Server>) -> Self {
         let subscriptions = server.registry.iter().filter(|loaded| loaded.is_available()).flat_map(|loaded| {
             loaded.subscriptions.iter().map(|(name, declared)| {
                 let id = SubscriptionId { extension: loaded.metadata.name.to_owned(), name: name.clone() };
                 (id, (Arc::clone(loaded), declared.clone()))
             })
         });
-        Self { all: subscriptions.collect(), in_hand: Mutex::default(), server: Arc::clone(&server) }
+        Self { all: subscriptions.collect(), in_hand: Mutex::default(), server: Arc::clone(server) }
     }
 
     fn in_hand(&self) -> MutexGuard<'_, BTreeMap<SubscriptionId, CancellationToken>> {

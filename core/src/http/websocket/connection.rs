@@ -84,7 +84,7 @@ impl Connection {
                 Next::Said(said) => self.hear(said).await?,
                 Next::Told(Ok(Told::Event(event))) => self.say(&Frame::Event { event }).await?,
                 Next::Told(Ok(Told::Gap(gap))) => self.say(&Frame::Gap(gap)).await?,
-                Next::Told(Err(error)) => return Err(failed(error)),
+                Next::Told(Err(error)) => return Err(failed(&error)),
                 Next::Ping if self.heard.elapsed() > patience => return Err(End::Silent),
                 Next::Ping => self.send(Message::Ping(Vec::new().into())).await?,
             }
@@ -141,7 +141,7 @@ impl Connection {
                 self.filters.clear();
                 Ok(refused(not_yet.to_string()))
             }
-            Err(NoFollower::Database(error)) => Err(failed(error)),
+            Err(NoFollower::Database(error)) => Err(failed(&error)),
         }
     }
 
@@ -195,8 +195,8 @@ fn refused(detail: impl Into<String>) -> Frame {
     Frame::Error { detail: detail.into() }
 }
 
-fn failed(error: DbErr) -> End {
-    tracing::warn!(error = chain(&error), "the event log cannot be followed");
+fn failed(error: &DbErr) -> End {
+    tracing::warn!(error = chain(error), "the event log cannot be followed");
     End::Failed
 }
 
