@@ -165,6 +165,12 @@ async fn walk_all(walk: &mut Walk<'_>) {
     walk.step("PUT", "/clusters/{id}/reset", &[&c1], Value::Null).await;
     walk.step("PUT", "/clusters/{id}/provision", &[&c1], Value::Null).await;
 
+    walk.title("Events of callers, and what could not be delivered");
+    let event = json!({"type": "builds", "action": "done", "key": "7", "object": {}});
+    walk.step("POST", "/events", &[], event).await;
+    walk.step("POST", "/extensions/{name}/dead_letters/replay", &[&json!("listener")], json!({})).await;
+    walk.step("DELETE", "/extensions/{name}/dead_letters", &[&json!("listener")], Value::Null).await;
+
     walk.title("Deletion of one node, of several, of none");
     let n3 = walk.step("POST", "/nodes", &[], json!({"mac": mac(3), "name": "n3"})).await["id"].clone();
     let n4 = walk.step("POST", "/nodes", &[], json!({"mac": mac(4), "name": "n4"})).await["id"].clone();

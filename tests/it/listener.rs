@@ -43,6 +43,9 @@ impl Extension for Listener {
     async fn handle_event(&self, cx: &EventContext, event: &Event) -> Result<()> {
         let object: Value = event.object().map_err(|error| Error::failed(error.to_string()))?;
         match object["name"].as_str().unwrap_or_default() {
+            name if name.strip_prefix("waits for ").is_some_and(|file| !std::path::Path::new(file).exists()) => {
+                return Err(Error::failed("it is not there"));
+            }
             "fails once" if cx.attempt() == 1 => return Err(Error::failed("once")),
             "fails" => return Err(Error::failed("always")),
             "is refused" => return Err(veto("never")),

@@ -136,6 +136,7 @@ fn what_an_extension_left_is_listed_blocks_nobody_and_can_be_purged() {
             "migrations": [{"owner": "gone", "migration": "m1_gone", "state": "orphaned"}],
             "orphaned": [{"name": "gone", "migrations": ["m1_gone"], "tables": ["gone_migrations", "gone_rows"]}],
             "buffered": {"gone": 1},
+            "subscriptions": {},
         })
     );
     let serving = Serving::start(dir.path(), &[]);

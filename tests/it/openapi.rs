@@ -26,6 +26,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("data.defaults", "?merged=true", ""),
     ("data.explain", "?nodes={node}", ""),
     ("data.store", "", r#"{"common": {"a": 1}, "nodes": {"{node}": {"b": null}}}"#),
+    ("dead_letters.drop_them", "?subscription=s&sequences=1,2", ""),
+    ("dead_letters.list", "?subscription=s&limit=1&offset=0&order_by=-time", ""),
+    ("dead_letters.replay", "", r#"{"subscription": "", "sequences": [1]}"#),
+    ("events.publish", "", r#"{"type": "builds", "action": "done", "key": "7", "object": {"ok": true}}"#),
+    ("events.stream", "?filter=nodes.*.*&after=0&limit=1", ""),
     ("events.log", "?filter=nodes.create,update.*+clusters.*.*&after=1&limit=5", ""),
     ("extensions.disable", "?extension_names=bystander", ""),
     ("extensions.enable", "", r#"["probe"]"#),
@@ -67,6 +72,9 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
 
 /// Takes what is signed, and nothing else; what it answers to that is told by the tests of its extension.
 const REPORT: &str = "webhook_orchestrator.post./tasks/{uuid}/report";
+
+/// Takes a handshake, and nothing else; the tests of the WebSocket have one.
+const SOCKET: &str = "events.socket";
 
 /// The document of the distribution.
 const KEPT: &str = include_str!("../../openapi.json");
@@ -180,6 +188,8 @@ fn every_operation_answers_what_the_document_says() {
                 let answer = call(&server, *operation, &path, &body).await;
                 if operation.id() == REPORT {
                     assert_eq!(refused(&answer), 401, "{path}");
+                } else if operation.id() == SOCKET {
+                    assert_eq!(refused(&answer), 400, "{path}");
                 } else {
                     assert!(answer.status() < 300, "{} {path}: {} {}", operation.id(), answer.status(), answer.text());
                 }

@@ -36,8 +36,8 @@ impl Routes {
             if operation.is_list() {
                 routes.lists.push(path.clone());
             }
-            // It tells how long it took.
-            let differs = path.ends_with("/explain");
+            // It tells how long it took; it has no end; it is no answer.
+            let differs = ["/explain", "/events/stream", "/ws"].into_iter().any(|end| path.ends_with(end));
             if operation.method == "get" && !differs {
                 routes.reading.push(path);
             }
