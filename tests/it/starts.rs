@@ -106,7 +106,7 @@ fn background_work_ends_before_its_extension_is_closed_be_it_by_force() {
     for (work, steps) in
         [("endless", &["initialize", "start", "work ends", "close"][..]), ("deaf", &["initialize", "start", "close"])]
     {
-        with_diary(&format!("work = '{work}'"), async |server, diary| {
+        with_diary(&format!("work = '{work}'"), &async |server, diary| {
             server.stop().await;
             assert_eq!(steps::read(diary), steps);
         });
@@ -116,7 +116,7 @@ fn background_work_ends_before_its_extension_is_closed_be_it_by_force() {
 #[test]
 fn a_close_that_fails_or_never_ends_keeps_no_server_from_stopping() {
     for fault in ["error", "panic", "hang", "block"] {
-        with_diary(&format!("close = '{fault}'"), async |server, diary| {
+        with_diary(&format!("close = '{fault}'"), &async |server, diary| {
             server.stop().await;
             assert_eq!(steps::read(diary), ["initialize", "start", "close"]);
         });
@@ -125,11 +125,11 @@ fn a_close_that_fails_or_never_ends_keeps_no_server_from_stopping() {
 
 #[test]
 fn what_was_not_initialized_is_not_closed_and_what_was_is_though_its_start_failed() {
-    with_diary("initialize = 'error'", async |server, diary| {
+    with_diary("initialize = 'error'", &async |server, diary| {
         server.stop().await;
         assert_eq!(steps::read(diary), ["initialize"]);
     });
-    with_diary("start = 'error'\nwork = 'endless'", async |server, diary| {
+    with_diary("start = 'error'\nwork = 'endless'", &async |server, diary| {
         server.stop().await;
         assert_eq!(steps::read(diary), ["initialize", "start", "work ends", "close"]);
     });
@@ -159,7 +159,7 @@ fn a_server_that_stops_is_not_ready_any_more() {
 }
 
 /// Runs a test on a server whose `faulty` keeps a diary.
-fn with_diary(lines: &str, test: impl AsyncFn(TestServer, &Path)) {
+fn with_diary(lines: &str, test: &impl AsyncFn(TestServer, &Path)) {
     let dir = tempfile::tempdir().expect("a directory");
     let diary = dir.path().join("diary");
     on_both_databases(&faulty(&format!("diary = {diary:?}\n{lines}")), async |server| {
