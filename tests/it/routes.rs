@@ -33,7 +33,8 @@ impl Routes {
             if operation.has_body() {
                 routes.with_body.push((operation.method.to_uppercase(), path.clone()));
             }
-            if operation.is_list() {
+            // Nothing is there of what could not be delivered, and it is told apart by the numbers of events.
+            if operation.is_list() && !path.ends_with("/dead_letters") {
                 routes.lists.push(path.clone());
             }
             // It tells how long it took; it has no end; it is no answer.

@@ -97,14 +97,14 @@ mod tests {
 
     #[test]
     fn a_type_of_events_is_its_extension_s_by_name_or_prefix_else_of_callers() {
-        let owners = Owners::new(["volume", "volume_manager", "nodes"].map(str::to_owned));
+        let owners = Owners::new(["volume", "volume_keeper", "nodes"].map(str::to_owned));
         for (kind, owner) in [
             ("nodes", Owner::Core),
             ("nodes_own", Owner::Extension("nodes")),
             ("volume", Owner::Extension("volume")),
             ("volume_x", Owner::Extension("volume")),
-            ("volume_manager", Owner::Extension("volume_manager")),
-            ("volume_manager_x", Owner::Extension("volume_manager")),
+            ("volume_keeper", Owner::Extension("volume_keeper")),
+            ("volume_keeper_x", Owner::Extension("volume_keeper")),
             ("volumes", Owner::Nobody),
             ("node", Owner::Nobody),
         ] {
