@@ -49,8 +49,6 @@ mod settings;
 mod store;
 mod supervise;
 
-#[cfg(feature = "client")]
-pub mod client;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 

@@ -1,10 +1,10 @@
 //! Reports that were taken, for as long as they could be sent once more by somebody who overheard them.
 
-use crate::secret::Claim;
 use rivetgun::prelude::{
     sea_orm::{ActiveValue::Set, TryInsertResult, entity::prelude::*},
     *,
 };
+use rivetgun_outbound::Claim;
 
 /// By how many seconds the clocks of servers on one database may differ.
 const CLOCKS: i64 = 60;

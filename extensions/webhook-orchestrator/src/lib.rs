@@ -3,13 +3,11 @@
 //! Both follow [Standard Webhooks](https://www.standardwebhooks.com). The crate's README tells what is sent, what is taken,
 //! and what is tried again.
 
-mod address;
 mod client;
 mod deliveries;
 mod m20261121_000001_create_deliveries;
 mod message;
 mod reports;
-mod secret;
 mod settings;
 mod webhook;
 

@@ -1,12 +1,13 @@
 //! Reports, as they are posted: who may, what they say, and what is answered.
 
-use crate::{WebhookOrchestrator, deliveries::Delivery, secret::Claim};
+use crate::{WebhookOrchestrator, deliveries::Delivery};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
     response::Response,
 };
 use rivetgun::prelude::*;
+use rivetgun_outbound::Claim;
 use serde::Deserialize;
 
 /// The body of `POST /tasks/{uuid}/report`. Whatever else is left out is not known.

@@ -1,7 +1,7 @@
 //! The section `[extensions.webhook_orchestrator]`.
 
-use crate::secret::{Secret, Secrets};
-use rivetgun::{client::HttpUrl, prelude::*};
+use rivetgun::prelude::*;
+use rivetgun_outbound::{HttpUrl, NoSecrets, Reach, Secret, SecretSource, Secrets};
 use serde::Deserialize;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -24,7 +24,7 @@ pub struct WebhookSettings {
     /// Seconds for which a task is offered again to a receiver that is away.
     retry_for: u32,
     /// Whether the receiver may be on this machine, or in a network of one's own.
-    pub(crate) allow_private_addresses: bool,
+    pub(crate) allow_private_addresses: Reach,
     /// Seconds that the time of a report may be off.
     tolerance: u32,
     /// The public address of this server, before `/api/v1`, where the receiver is to be told the whole URL for its reports.
@@ -42,7 +42,7 @@ impl Default for WebhookSettings {
             connect_timeout: seconds(10),
             timeout: seconds(60),
             retry_for: 24 * 60 * 60,
-            allow_private_addresses: false,
+            allow_private_addresses: Reach::Internet,
             tolerance: 300,
             report_url: None,
         }
@@ -57,15 +57,20 @@ impl WebhookSettings {
 
     /// The secrets that are good now; there is at least one.
     pub(crate) async fn secrets(&self) -> Result<Secrets> {
-        let of_file = match &self.secret_file {
-            Some(path) => read(path).await?,
-            None => Vec::new(),
+        let source = SecretSource {
+            secret: self.secret.as_ref(),
+            file: self.secret_file.as_deref(),
+            previous: &self.previous_secrets,
         };
-        let all: Vec<Secret> = self.secret.iter().cloned().chain(of_file).collect();
-        if all.is_empty() {
-            return Err(unset("secret` or `secret_file"));
-        }
-        Ok(Secrets(all.into_iter().chain(self.previous_secrets.iter().cloned()).collect()))
+        source.read().await.map_err(|error| match error {
+            NoSecrets::Unset => unset("secret` or `secret_file"),
+            error => {
+                tracing::error!(%error, "the file of the webhook's secrets is of no use");
+                Error::unavailable(
+                    "the `secret_file` of [extensions.webhook_orchestrator] is of no use; the server's log tells why",
+                )
+            }
+        })
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
@@ -95,17 +100,4 @@ fn unset(setting: &str) -> Error {
     Error::unavailable(format!(
         "no `{setting}` is set: write it below [extensions.webhook_orchestrator] in the settings file"
     ))
-}
-
-/// The secrets of a file.
-async fn read(path: &PathBuf) -> Result<Vec<Secret>> {
-    let wrong = |reason: String| {
-        tracing::error!(path = %path.display(), reason, "the file of the webhook's secrets is of no use");
-        Error::unavailable(
-            "the `secret_file` of [extensions.webhook_orchestrator] is of no use; the server's log tells why",
-        )
-    };
-    let text = tokio::fs::read_to_string(path).await.map_err(|error| wrong(error.to_string()))?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| Secret::try_from(line.to_owned()).map_err(|error| wrong(error.to_string()))).collect()
 }

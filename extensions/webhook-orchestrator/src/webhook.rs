@@ -7,8 +7,8 @@ use crate::{
     settings::WebhookSettings,
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use rivetgun::client::reqwest::{Client, StatusCode};
 use rivetgun::prelude::*;
+use rivetgun_outbound::Client;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -29,7 +29,6 @@ impl Orchestrator for Webhook {
             to: settings.receiver()?.clone(),
             id: id_of(dispatch.task),
             message: Arc::new(Message::of(dispatch, &settings.report_url(dispatch.task))?),
-            allow_private_addresses: settings.allow_private_addresses,
         };
         // Whether there are any: which they are is asked for each attempt, since they may be others by then.
         settings.secrets().await?;

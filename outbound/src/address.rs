@@ -1,10 +1,11 @@
 //! Which addresses requests may go to. Who can set a URL, or the DNS record behind it, must not reach by it what only this
 //! machine reaches: services without a password on it and beside it, and the data of its cloud.
 
-use rivetgun::client::reqwest::{
+use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
+use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// IPv4 networks that are not the internet: the registry of special addresses of IANA, and multicast.
@@ -39,7 +40,7 @@ const PRIVATE_V6: [(Ipv6Addr, u32); 4] = [
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x0064, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// Whether an address is one of the internet, and of nobody's own network.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !PRIVATE_V4.into_iter().any(|network| is_in_v4(address, network)),
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
@@ -61,19 +62,46 @@ fn is_in_v6(address: Ipv6Addr, (network, length): (Ipv6Addr, u32)) -> bool {
     (address.to_bits() ^ network.to_bits()) >> (128 - length) == 0
 }
 
-/// A receiver has no address that requests may go to.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{host} is not on the internet but at {address}: where that is meant, write `allow_private_addresses = true` below \
-     [extensions.webhook_orchestrator]"
-)]
-pub(crate) struct NotPublic {
+/// How far requests may go: the setting `allow_private_addresses`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum Reach {
+    /// To addresses of the internet only (`false`).
+    #[default]
+    Internet,
+    /// To this machine, and to networks of one's own, as well (`true`).
+    Anywhere,
+}
+
+impl Reach {
+    /// Refuses a URL whose host is written as an address out of reach. A name is looked at when it is resolved.
+    ///
+    /// # Errors
+    /// When it is out of reach.
+    pub fn check(self, url: &Url) -> Result<(), NotPublic> {
+        match self {
+            Self::Internet => check_literal(url),
+            Self::Anywhere => Ok(()),
+        }
+    }
+}
+
+impl From<bool> for Reach {
+    fn from(allow_private_addresses: bool) -> Self {
+        if allow_private_addresses { Self::Anywhere } else { Self::Internet }
+    }
+}
+
+/// There is no address that requests may go to. Which section the setting belongs to that the text names, the caller adds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{host} is not on the internet but at {address}: where that is meant, write `allow_private_addresses = true`")]
+pub struct NotPublic {
     host: String,
     address: IpAddr,
 }
 
 /// Refuses a URL whose host is written as an address, and one that is not public: no resolver ever hears of it.
-pub(crate) fn check_literal(url: &Url) -> Result<(), NotPublic> {
+fn check_literal(url: &Url) -> Result<(), NotPublic> {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match address {
