@@ -63,6 +63,17 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// How long the extension asks to wait before it is called again for the same.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(error) => match error.kind() {
+                Kind::Unavailable(_, wait) => *wait,
+                _ => None,
+            },
+            Self::Refused(_) | Self::Panicked(_) | Self::TimedOut(_) => None,
+        }
+    }
+
     /// What anybody may read of a fault in `place`: an extension's own words only where it chose them for callers.
     pub(crate) fn public(&self, place: &str) -> String {
         match self {

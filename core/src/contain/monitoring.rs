@@ -37,7 +37,7 @@ pub(crate) async fn on_monitoring(
     let attempt = attempt(call, || principal::acting(acting, loaded.extension().on_monitoring(cx, points)));
     attempt.await.map_err(|fault| match &fault {
         Fault::Panicked(_) | Fault::TimedOut(_) => NotWritten::Transient(fault),
-        Fault::Failed(error) if matches!(error.kind(), Kind::Unavailable(_)) => NotWritten::Transient(fault),
+        Fault::Failed(error) if matches!(error.kind(), Kind::Unavailable(..)) => NotWritten::Transient(fault),
         Fault::Failed(_) | Fault::Refused(_) => NotWritten::Poison(fault),
     })
 }

@@ -164,9 +164,13 @@ impl Run {
         let settings = &self.server.settings.events;
         let how = match outcome {
             Ok(()) => Ended::Done,
-            Err(Fault::Refused(reason)) => Ended::Dead(reason),
-            Err(fault) if number >= settings.attempts.get() => Ended::Dead(fault.public("handle_event")),
-            Err(fault) => Ended::Again(now + settings.wait_after(number), fault.public("handle_event")),
+            Err(fault) if matches!(fault, Fault::Refused(_)) || number >= settings.attempts.get() => {
+                Ended::Dead(fault.public("handle_event"))
+            }
+            Err(fault) => {
+                let wait = settings.wait_after(number, fault.wait().unwrap_or_default());
+                Ended::Again(now + wait, fault.public("handle_event"))
+            }
         };
         if let Ended::Dead(reason) = &how {
             let (kind, key) = &thing;

@@ -57,10 +57,14 @@ impl EventSettings {
     }
 
     /// How long it is waited after so many attempts.
-    pub(super) fn wait_after(&self, attempts: u32) -> TimeDelta {
+    pub(super) fn wait_after(&self, attempts: u32) -> TimeDelta {}
+
+    /// How long it is waited after so many attempts, where the extension wishes to wait for so long at least.
+    pub(super) fn wait_after(&self, attempts: u32, wish: Duration) -> TimeDelta {
         let first = Duration::from_millis(self.first_retry_ms);
         let wait = first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
-        TimeDelta::from_std(wait.min(Duration::from_secs(self.longest_retry_s))).unwrap_or(TimeDelta::MAX)
+        let wait = wait.max(wish).min(Duration::from_secs(self.longest_retry_s));
+        TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX)
     }
 
     pub(super) fn retention(&self) -> TimeDelta {

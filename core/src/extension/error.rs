@@ -1,7 +1,7 @@
 //! What an extension may answer instead of a result.
 
 use crate::error::Mistake;
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 /// The result of every fallible method of the contract.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,7 +31,8 @@ pub(crate) enum Kind {
     Mistakes(Vec<Mistake>),
     Conflict(Cow<'static, str>),
     Unauthorized(Cow<'static, str>),
-    Unavailable(Cow<'static, str>),
+    /// With how long it is asked to wait.
+    Unavailable(Cow<'static, str>, Option<Duration>),
     Failed(Box<dyn StdError + Send + Sync>),
 }
 
@@ -86,7 +87,14 @@ impl Error {
     /// What is needed is away, and may come back: 503 from a URL handler, the reason of a task that is not taken on.
     #[must_use]
     pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Unavailable(detail.into()))
+        Self::new(Kind::Unavailable(detail.into(), None))
+    }
+
+    /// The same, where it is known for how long: so long [`handle_event`](super::Extension::handle_event) is not called again
+    /// for the same thing, within the limits of the settings, and a caller of a URL is asked to wait (`Retry-After`).
+    #[must_use]
+    pub fn unavailable_for(wait: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Unavailable(detail.into(), Some(wait)))
     }
 
     /// A failure of the extension itself: 500, and the text in the log.
@@ -130,7 +138,7 @@ impl fmt::Display for Error {
             | Kind::Invalid(text)
             | Kind::Conflict(text)
             | Kind::Unauthorized(text)
-            | Kind::Unavailable(text) => formatter.write_str(text),
+            | Kind::Unavailable(text, _) => formatter.write_str(text),
             Kind::Mistakes(mistakes) => formatter.write_str(&Mistake::all(mistakes)),
             Kind::Failed(error) => formatter.write_str(&crate::error::chain(&**error)),
         }

@@ -177,8 +177,8 @@ pub trait Extension: Described + Send + Sync + 'static {
     /// one after the other; different things come at the same time.
     ///
     /// After an error the event, and those of the same thing behind it, wait, at first for a second and in the end for an
-    /// hour, and others go on. After some twenty times, or at once for a [`veto`], it is put aside as a dead letter, which
-    /// people can replay or drop.
+    /// hour, and others go on; for longer where [`Error::unavailable_for`] says so. After some twenty times, or at once for a
+    /// [`veto`], it is put aside as a dead letter, which people can replay or drop.
     fn handle_event(&self, _cx: &EventContext, _event: &Event) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }

@@ -18,6 +18,7 @@ use axum::{
 use problem_details::ProblemDetails;
 use sea_orm::DbErr;
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
@@ -39,6 +40,9 @@ catalogue! {
     RG0504 = "Gateway Timeout";
 }
 
+/// For how long something is unavailable unless it is known better.
+const WAIT: Duration = Duration::from_secs(2);
+
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
@@ -48,6 +52,8 @@ pub(crate) struct Problem {
     errors: Vec<Place>,
     /// How long the list is that the request went beyond.
     total: Option<u64>,
+    /// How long to wait before the same is asked again, of what is unavailable.
+    wait: Duration,
 }
 
 /// One of several things that are wrong.
@@ -85,7 +91,7 @@ struct Members {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), extension: None, errors: Vec::new(), total: None }
+        Self { status, detail: detail.into(), extension: None, errors: Vec::new(), total: None, wait: WAIT }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -155,7 +161,7 @@ impl Problem {
             .with_extensions(members);
         let mut response = problem.into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.wait.as_secs().max(1)));
         }
         if let Some(total) = self.total.and_then(|total| HeaderValue::from_str(&format!("objects */{total}")).ok()) {
             response.headers_mut().insert(header::CONTENT_RANGE, total);
@@ -271,7 +277,7 @@ impl IntoResponse for Error {
             Kind::Invalid(detail) => Problem::bad_request(detail),
             Kind::Mistakes(mistakes) => Problem::from(Refusal::mistakes(mistakes)),
             Kind::Unauthorized(detail) => Problem::new(StatusCode::UNAUTHORIZED, detail),
-            Kind::Unavailable(detail) => Problem::unavailable(detail),
+            Kind::Unavailable(detail, wait) => Problem { wait: wait.unwrap_or(WAIT), ..Problem::unavailable(detail) },
             Kind::Failed(error) => match error.downcast::<DbErr>() {
                 // What the fence says is no failure of the database.
                 Ok(error) if !matches!(*error, DbErr::Custom(_)) => Problem::from(*error),
