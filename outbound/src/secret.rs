@@ -60,12 +60,15 @@ pub struct SecretSource<'s> {
 /// Why there are no secrets. What it shows is for the operator: a path may stand in it.
 #[derive(Debug, thiserror::Error)]
 pub enum NoSecrets {
-    /// No secret is set, or the file has none.
+    /// None is set.
     #[error("no `secret` or `secret_file` is set")]
     Unset,
     /// The file cannot be read.
     #[error("the `secret_file` {0} cannot be read: {1}")]
     Unreadable(String, #[source] io::Error),
+    /// The file has none.
+    #[error("the `secret_file` {0} holds no secret")]
+    Empty(String),
     /// A line of the file is no secret.
     #[error("line {1} of the `secret_file` {0} is no secret: {2}")]
     NoSecret(String, usize, #[source] NoSecret),
@@ -116,7 +119,7 @@ impl SecretSource<'_> {
     pub async fn read(&self) -> Result<Secrets, NoSecrets> {
         match self.file {
             Some(path) => self.with_file(path, tokio::fs::read_to_string(path).await),
-            None => self.without_file(),
+            None => self.with(Vec::new()).ok_or(NoSecrets::Unset),
         }
     }
 
@@ -127,7 +130,7 @@ impl SecretSource<'_> {
     pub fn read_blocking(&self) -> Result<Secrets, NoSecrets> {
         match self.file {
             Some(path) => self.with_file(path, std::fs::read_to_string(path)),
-            None => self.without_file(),
+            None => self.with(Vec::new()).ok_or(NoSecrets::Unset),
         }
     }
 
@@ -138,16 +141,11 @@ impl SecretSource<'_> {
         let secret = |(line, number): (&str, usize)| {
             Secret::try_from(line.to_owned()).map_err(|error| NoSecrets::NoSecret(shown(), number, error))
         };
-        self.with(lines.map(secret).collect::<Result<_, _>>()?)
+        self.with(lines.map(secret).collect::<Result<_, _>>()?).ok_or_else(|| NoSecrets::Empty(shown()))
     }
 
-    fn without_file(&self) -> Result<Secrets, NoSecrets> {
-        self.with(Vec::new())
-    }
-
-    fn with(&self, of_file: Vec<Secret>) -> Result<Secrets, NoSecrets> {
-        let present = self.secret.cloned().into_iter().chain(of_file).collect();
-        Secrets::new(present, self.previous.iter().cloned()).ok_or(NoSecrets::Unset)
+    fn with(&self, of_file: Vec<Secret>) -> Option<Secrets> {
+        Secrets::new(self.secret.cloned().into_iter().chain(of_file).collect(), self.previous.iter().cloned())
     }
 }
 
