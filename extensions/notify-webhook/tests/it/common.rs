@@ -57,12 +57,11 @@ pub(crate) async fn rename(server: &TestServer, node: &Value, name: &str) {
     server.put(&format!("/nodes/{node}"), json!({"name": name})).await.expect(200);
 }
 
-/// What was told of a thing, in order: action, name of the node and what it was answered with.
-pub(crate) fn told(received: &[Received], key: &Value) -> Vec<(String, String, u16)> {
-    let of_it = received.iter().filter(|request| request.json["key"] == key.to_string());
-    of_it
-        .map(|request| (word(&request.json["action"]), word(&request.json["object"]["name"]), request.answered))
-        .collect()
+/// What was told of a node, in order: action, its name, and what it was answered with.
+pub(crate) fn told(received: &[Received], node: &Value) -> Vec<(String, String, u16)> {
+    let is_it = |event: &Value| event["type"] == "nodes" && event["key"] == node.to_string();
+    let of_it = received.iter().filter(|request| is_it(&request.json));
+    of_it.map(|one| (word(&one.json["action"]), word(&one.json["object"]["name"]), one.answered)).collect()
 }
 
 /// Waits until people are told of a dead letter; the text.

@@ -1,8 +1,8 @@
 //! What is posted, when it is tried again, and when it is given up.
 
-use crate::common::{OTHER_SECRET, SECRET, dead_letter, node, receiver, rename, told, with_receiver, word};
+use crate::common::{OTHER_SECRET, QUICK, SECRET, dead_letter, node, receiver, rename, target, told, with_receiver};
 use rivetgun::testkit::on_both_databases;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Instant;
 use webhook_receiver::{Answer, Secret, plays};
 
@@ -58,7 +58,7 @@ fn what_a_person_can_mend_is_tried_again() {
 fn a_receiver_says_when_to_try_again() {
     let more = "[events]\nfirst_retry_ms = 1\nlongest_retry_s = 60\n";
     let receiver = receiver();
-    let settings = crate::common::target("all", &receiver.url(), "\"nodes.create.*\"");
+    let settings = target("all", &receiver.url(), "\"nodes.create.*\"");
     on_both_databases(&format!("{more}{settings}"), async |server| {
         receiver.forget();
         receiver.plays(plays::nothing);
@@ -76,9 +76,9 @@ fn while_secrets_are_rotated_the_receiver_may_know_either_and_a_file_needs_no_re
     let path = file.path().to_owned();
     let receiver = receiver();
     std::fs::write(&path, SECRET).expect("it is written");
-    let target = crate::common::target("all", &receiver.url(), "\"nodes.create.*\"");
-    let settings = target.replace(&format!("secret = \"{SECRET}\""), &format!("secret_file = {path:?}"));
-    on_both_databases(&format!("{}{settings}", crate::common::QUICK), async |server| {
+    let section = target("all", &receiver.url(), "\"nodes.create.*\"");
+    let settings = section.replace(&format!("secret = \"{SECRET}\""), &format!("secret_file = {path:?}"));
+    on_both_databases(&format!("{QUICK}{settings}"), async |server| {
         receiver.forget();
         receiver.plays(plays::nothing);
         for (number, (text, secret)) in [
@@ -99,16 +99,5 @@ fn while_secrets_are_rotated_the_receiver_may_know_either_and_a_file_needs_no_re
         let signatures = receiver.received()[1].headers["webhook-signature"].to_str().expect("a text").to_owned();
         assert_eq!(signatures.split(' ').count(), 2);
         tokio::fs::write(&path, SECRET).await.expect("it is written");
-    });
-}
-
-#[test]
-fn without_targets_nothing_is_subscribed_to() {
-    on_both_databases("", async |server| {
-        node(&server, 1).await;
-        let extensions = server.get("/extensions").await.expect(200);
-        let own = extensions.as_array().expect("a list").iter().find(|one| one["name"] == "notify_webhook");
-        assert_eq!(own.map(|own| word(&own["state"])), Some("started".to_owned()), "{extensions}");
-        assert_ne!(own, Some(&Value::Null));
     });
 }

@@ -1,8 +1,8 @@
 //! What waits for what: the events of one object for each other, and nothing else.
 
-use crate::common::{QUICK, SECRET, nobody, node, receiver, receiver_at, rename, target, told, with_receiver};
+use crate::common::{QUICK, nobody, node, receiver, receiver_at, rename, target, told, with_receiver};
 use rivetgun::testkit::{TestServer, new_postgres_database, on_both_databases};
-use webhook_receiver::Answer;
+use webhook_receiver::{Answer, Received, plays};
 
 fn as_told<'t>(told: impl IntoIterator<Item = (&'t str, &'t str, u16)>) -> Vec<(String, String, u16)> {
     told.into_iter().map(|(action, name, answer)| (action.to_owned(), name.to_owned(), answer)).collect()
@@ -48,7 +48,7 @@ fn a_target_that_is_down_holds_up_no_other_and_gets_everything_in_order_when_it_
     let settings = [target("up", &up.url(), events), target("down", &format!("http://{away}/tasks"), events)].concat();
     on_both_databases(&format!("{QUICK}{settings}"), async |server| {
         up.forget();
-        up.plays(webhook_receiver::plays::nothing);
+        up.plays(plays::nothing);
         let first = node(&server, 1).await;
         rename(&server, &first, "a").await;
         server.create_cluster("c").await;
@@ -59,7 +59,7 @@ fn a_target_that_is_down_holds_up_no_other_and_gets_everything_in_order_when_it_
         let names = |told: Vec<(String, String, u16)>| told.into_iter().map(|(_, name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(told(&of_up, &first))[1..], ["a", "b"]);
         assert_eq!(names(told(&of_down, &first))[1..], ["a", "b"]);
-        let id_of = |all: &[webhook_receiver::Received]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let id_of = |all: &[Received]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
         assert!(id_of(&of_up).iter().all(|id| !id_of(&of_down).contains(id)), "a message is of one target");
     });
 }
@@ -88,7 +88,7 @@ fn a_restart_loses_nothing() {
             let received = back.received_many(4).await;
             let expected = ["a", "b", "c"].map(|name| ("update", name, 202));
             assert_eq!(told(&received, &first)[1..], as_told(expected));
-            assert!(received.iter().all(|request| request.is_signed && !request.is_repeated), "{SECRET}");
+            assert!(received.iter().all(|request| request.is_signed && !request.is_repeated));
             server.stop().await;
         });
     }
