@@ -39,7 +39,6 @@ static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
 ///
 /// TLS trusts whom the system trusts; where it trusts nobody, as a bare container does, whom Mozilla trusts. That is read
 /// once in the life of the process, and takes a while: make the first client where blocking is allowed.
-#[must_use]
 pub fn builder(user_agent: &str) -> ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(TLS.clone())

@@ -59,7 +59,8 @@ pub(crate) async fn rename(server: &TestServer, node: &Value, name: &str) {
 
 /// What was told of a node, in order: action, its name, and what it was answered with.
 pub(crate) fn told(received: &[Received], node: &Value) -> Vec<(String, String, u16)> {
-    let is_it = |event: &Value| event["type"] == "nodes" && event["key"] == node.to_string();
+    let key = node.to_string();
+    let is_it = |event: &Value| event["type"] == "nodes" && event["key"] == key.as_str();
     let of_it = received.iter().filter(|request| is_it(&request.json));
     of_it.map(|one| (word(&one.json["action"]), word(&one.json["object"]["name"]), one.answered)).collect()
 }

@@ -3,7 +3,7 @@
 use crate::common::{OTHER_SECRET, QUICK, SECRET, dead_letter, node, receiver, rename, target, told, with_receiver};
 use rivetgun::testkit::on_both_databases;
 use serde_json::json;
-use std::time::Instant;
+use std::{io::Write, time::Instant};
 use webhook_receiver::{Answer, Secret, plays};
 
 #[test]
@@ -72,10 +72,10 @@ fn a_receiver_says_when_to_try_again() {
 
 #[test]
 fn while_secrets_are_rotated_the_receiver_may_know_either_and_a_file_needs_no_restart() {
-    let file = tempfile::NamedTempFile::new().expect("a file");
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
     let path = file.path().to_owned();
     let receiver = receiver();
-    std::fs::write(&path, SECRET).expect("it is written");
+    file.write_all(SECRET.as_bytes()).expect("it is written");
     let section = target("all", &receiver.url(), "\"nodes.create.*\"");
     let settings = section.replace(&format!("secret = \"{SECRET}\""), &format!("secret_file = {path:?}"));
     on_both_databases(&format!("{QUICK}{settings}"), async |server| {
