@@ -56,9 +56,6 @@ impl EventSettings {
         Duration::from_millis(self.client_timeout_ms.max(3))
     }
 
-    /// How long it is waited after so many attempts.
-    pub(super) fn wait_after(&self, attempts: u32) -> TimeDelta {}
-
     /// How long it is waited after so many attempts, where the extension wishes to wait for so long at least.
     pub(super) fn wait_after(&self, attempts: u32, wish: Duration) -> TimeDelta {
         let first = Duration::from_millis(self.first_retry_ms);

@@ -1,15 +1,14 @@
 //! The other service: a bucket is created, and objects are posted to it.
 
 use crate::Settings;
-use rivetgun::{
-    client::{
-        self,
-        reqwest::{
-            Client, Response, StatusCode, Url,
-            header::{CONTENT_TYPE, HeaderValue},
-        },
+use rivetgun::prelude::*;
+use rivetgun_outbound::{
+    builder, reason,
+    reqwest::{
+        Client, RequestBuilder, Response, StatusCode, Url,
+        header::{CONTENT_TYPE, HeaderValue},
     },
-    prelude::*,
+    told,
 };
 
 /// A bucket that is there.
@@ -26,7 +25,7 @@ impl Bucket {
     /// # Errors
     /// When it is not there afterwards: the server serves without this extension then, and says why.
     pub(crate) async fn create(settings: &Settings) -> Result<Self> {
-        let client = client::builder(concat!("rivetgun-request-monitoring/", env!("CARGO_PKG_VERSION"))).build()?;
+        let client = builder(concat!("rivetgun-request-monitoring/", env!("CARGO_PKG_VERSION"))).build()?;
         let mut buckets = settings.url.url().clone();
         buckets.query_pairs_mut().append_pair("bucket", &settings.bucket);
         let answer = send(&settings.url, client.post(buckets)).await?;
@@ -39,7 +38,7 @@ impl Bucket {
                 "the bucket `{}` could not be created: {} answered {}",
                 settings.bucket,
                 settings.url,
-                client::told(answer).await
+                told(answer).await
             ))),
         }
     }
@@ -56,14 +55,14 @@ impl Bucket {
         tracing::debug!(series = point.series(), time = %point.time(), %status, "posted a point");
         match status.as_u16() {
             200..300 => Ok(()),
-            408 | 429 | 500.. => Err(Error::unavailable(client::told(answer).await)),
-            _ => Err(Error::failed(client::told(answer).await)),
+            408 | 429 | 500.. => Err(Error::unavailable(told(answer).await)),
+            _ => Err(Error::failed(told(answer).await)),
         }
     }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-async fn send(to: &impl std::fmt::Display, request: client::reqwest::RequestBuilder) -> Result<Response> {
-    request.send().await.map_err(|error| Error::unavailable(format!("{to}: {}", client::reason(error))))
+async fn send(to: &impl std::fmt::Display, request: RequestBuilder) -> Result<Response> {
+    request.send().await.map_err(|error| Error::unavailable(format!("{to}: {}", reason(error))))
 }

@@ -1,6 +1,6 @@
 //! The section `[extensions.request_monitoring]`.
 
-use rivetgun::client::HttpUrl;
+use rivetgun_outbound::HttpUrl;
 use serde::Deserialize;
 
 /// Where points go.

@@ -1,6 +1,6 @@
 //! The section `[extensions.monitoring_influx]`.
 
-use rivetgun::client::{HttpUrl, reqwest::Url};
+use rivetgun_outbound::{HttpUrl, reqwest::Url};
 use serde::Deserialize;
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 

@@ -1,15 +1,14 @@
 //! Writes lines over HTTP, and says what the answer means for them.
 
 use crate::settings::{InfluxSettings, Target, Token};
-use rivetgun::{
-    client::{
-        self,
-        reqwest::{
-            Client, Response,
-            header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
-        },
+use rivetgun::prelude::*;
+use rivetgun_outbound::{
+    builder, reason,
+    reqwest::{
+        Client, Response,
+        header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     },
-    prelude::*,
+    retry_after, told,
 };
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -41,27 +40,27 @@ impl Writer {
         };
         match request.body(lines).send().await {
             Ok(answer) => self.judge(target, answer).await,
-            Err(error) => Err(Error::unavailable(format!("{target}: {}", client::reason(error)))),
+            Err(error) => Err(Error::unavailable(format!("{target}: {}", reason(error)))),
         }
     }
 
     /// Which answers mean that the same lines may be written later, and which that they never will.
     async fn judge(&self, target: &Target, answer: Response) -> Result<()> {
         let status = answer.status();
-        let wait = client::retry_after(answer.headers(), chrono::Utc::now());
+        let wait = retry_after(answer.headers(), chrono::Utc::now());
         match status.as_u16() {
             200..=299 => Ok(()),
             408 | 429 | 500.. => {
                 *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) =
                     wait.map(|wait| Instant::now() + wait);
-                Err(Error::unavailable(format!("{target} answered {}", client::told(answer).await)))
+                Err(Error::unavailable(format!("{target} answered {}", told(answer).await)))
             }
             // Not the fault of any line: people have to mend it, and the lines wait for as long as they may.
             300..=399 | 401 | 403 | 404 => Err(Error::unavailable(format!(
                 "{target} answered {}; check `url`, `org`, `bucket` or `database`, and the token",
-                client::told(answer).await
+                told(answer).await
             ))),
-            _ => Err(Error::failed(format!("{target} answered {}", client::told(answer).await))),
+            _ => Err(Error::failed(format!("{target} answered {}", told(answer).await))),
         }
     }
 
@@ -75,10 +74,10 @@ impl Writer {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = client::builder(concat!("rivetgun-monitoring-influx/", env!("CARGO_PKG_VERSION")));
+        let client = builder(concat!("rivetgun-monitoring-influx/", env!("CARGO_PKG_VERSION")));
         let client = client.timeout(settings.timeout()).build().map_err(|error| {
             // No line is to blame.
-            Error::unavailable(format!("the HTTP client cannot be made: {}", client::reason(error)))
+            Error::unavailable(format!("the HTTP client cannot be made: {}", reason(error)))
         })?;
         Ok(self.client.get_or_init(|| client))
     }
