@@ -113,6 +113,17 @@ fn the_command_line_does_the_same_beside_a_server_even_for_what_is_not_in_its_bu
             .await;
             assert_eq!(command(&["drop", "--all"]).expect(0).stdout.trim(), "no dead letter is dropped");
             server.stop().await;
+            // Its build lacks the extension, and can drop what that left.
+            let migrate = |arguments: &[&str]| {
+                let mut command = rivetgun(dir.path());
+                command.args(["--state-dir", "state", "--database-url", &url, "migrate"]);
+                finish(command.args(arguments))
+            };
+            let status = migrate(&["status"]).expect(0).stdout;
+            assert!(status.contains("`listener` is not in this build, and left 2 subscriptions"), "{status}");
+            let purged = migrate(&["purge", "--extension", "listener", "--yes"]).expect(0).stdout;
+            assert!(purged.contains("2 subscriptions") && purged.contains("purged `listener`"), "{purged}");
+            assert!(!migrate(&["status"]).expect(0).stdout.contains("`listener`"));
         });
     }
 }

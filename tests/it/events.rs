@@ -1,6 +1,6 @@
 //! The event log: every change is in it, in the order of the commits.
 
-use crate::common::{each, list};
+use crate::common::{cluster_with_nodes, each, list, work_on};
 use rivetgun::testkit::{TestServer, on_both_databases};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -87,5 +87,24 @@ fn the_log_is_read_by_filter_and_from_where_one_was() {
         assert_eq!(each(&two, "type"), ["nodes", "clusters"]);
         let refused = server.get("/events?filter=nodes").await.expect(400);
         assert!(refused["detail"].as_str().expect("a text").contains("type.action.key"), "{refused}");
+    });
+}
+
+#[test]
+fn the_log_tells_who_did_it() {
+    on_both_databases("", async |server| {
+        let (cluster, _) = cluster_with_nodes(&server, "c", 1).await;
+        work_on(&server, &cluster, "provision").await;
+        let principals = async |filter: &str| {
+            let events = server.get(&format!("/events?filter={filter}")).await.expect(200);
+            each(&events, "principal")
+                .into_iter()
+                .map(|name| name.as_str().expect("a text").to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(principals("clusters.create.*+tasks.create.*").await, ["anonymous"; 2]);
+        let of_node = principals("nodes.update.*").await;
+        assert_eq!(of_node.last().map(String::as_str), Some("orchestrator:local"), "{of_node:?}");
+        assert!(of_node.iter().any(|name| name == "server"), "{of_node:?}");
     });
 }

@@ -210,5 +210,7 @@ fn an_import_calls_the_hooks_of_the_golden_table() {
         let mut walk = Walk { server: &server, table: String::new(), walked: BTreeSet::new() };
         walk.note("rivetgun import; migrate up; explain").await;
         insta::assert_snapshot!("import", walk.table);
+        let made = server.get("/events?filter=clusters.create.*").await.expect(200);
+        assert_eq!(made[0]["principal"], "cli");
     });
 }

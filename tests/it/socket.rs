@@ -34,6 +34,20 @@ impl Socket {
         }
     }
 
+    /// Opens it as soon as there is a place for it.
+    pub(crate) async fn open_in_time(address: SocketAddr) -> Self {
+        let open = async {
+            let mut interval = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                interval.tick().await;
+                if let Ok(socket) = Self::open_from(address, None).await {
+                    return socket;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, open).await.expect("there is a place in time")
+    }
+
     pub(crate) async fn send(&mut self, message: Message) {
         self.0.send(message).await.expect("it can be sent");
     }

@@ -1,7 +1,7 @@
 //! The event log over a WebSocket: nothing comes that was not asked for, and nobody who does not listen is waited for.
 
 use crate::{
-    common::{contains, list, mac, until},
+    common::{contains, list, mac},
     event_stream::forgetful,
     socket::Socket,
 };
@@ -162,12 +162,10 @@ fn whoever_does_not_read_is_let_go_and_makes_room() {
             let event = json!({"type": "builds", "action": "done", "key": number.to_string(), "object": object});
             server.post("/events", event).await.expect(201);
         }
-        until("the server lets go of it", async || Socket::open_from(address, None).await.is_ok()).await;
-        // Nor is one waited for that has nothing to read, and does not answer.
-        let mute = Socket::open(address);
-        let _mute = tokio::time::timeout(std::time::Duration::from_secs(30), mute).await.expect("it opens");
-        until("the server lets go of the other", async || Socket::open_from(address, None).await.is_ok()).await;
-        drop(deaf);
+        // It is let go; and so is one that has nothing to read, and does not answer.
+        let mute = Socket::open_in_time(address).await;
+        Socket::open_in_time(address).await;
+        drop((deaf, mute));
     });
 }
 

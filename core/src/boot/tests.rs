@@ -2,7 +2,7 @@
 
 use super::{Linked, sections};
 use crate::{
-    extension::{Described, Extension, Metadata, NoSettings, Registration, Urls, get},
+    extension::{Described, EventTypes, Extension, Metadata, NoSettings, Registration, Urls, get},
     registry::Registry,
     settings::Settings,
 };
@@ -74,4 +74,37 @@ fn every_clash_of_urls_is_told_with_all_else_that_is_wrong() {
     let told = problems(vec![&QUIET, &NAMES, &VOLUMES]).expect("problems");
     assert_eq!(Some(&told), problems(vec![&VOLUMES, &NAMES, &QUIET]).as_ref(), "the order of the linker is nothing");
     insta::assert_snapshot!(told);
+}
+
+/// Publishes what is not its own.
+#[derive(Default)]
+struct Racks;
+
+impl Described for Racks {
+    type Settings = NoSettings;
+    const METADATA: &'static Metadata = &Metadata { name: "racks", overrides: &["events"], ..*Quiet::METADATA };
+}
+
+impl Extension for Racks {
+    fn events(&self) -> EventTypes {
+        let types = ["racks", "racks_doors", "nodes", "quiet_racks", "builds", "racks_Doors", "racks_doors"];
+        types.into_iter().fold(EventTypes::new(), |types, kind| types.private(kind, "Something"))
+    }
+}
+
+#[test]
+fn an_extension_declares_types_of_events_of_its_own_and_each_once() {
+    const RACKS: Registration = Registration::of::<Racks>();
+    let told = problems(vec![&RACKS, &QUIET]).expect("problems");
+    assert!(told.contains("5 problems"), "{told}");
+    for part in [
+        "`nodes`: it is one of the core",
+        "`quiet_racks`: it belongs to `quiet`",
+        "`builds`: it belongs to callers",
+        "`racks_Doors`: `racks_Doors` is no word",
+        "`racks_doors`: it is declared twice",
+        "RG0121",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
