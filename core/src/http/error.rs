@@ -161,7 +161,8 @@ impl Problem {
             .with_extensions(members);
         let mut response = problem.into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.wait.as_secs().max(1)));
+            let seconds = self.wait.as_secs().saturating_add(u64::from(self.wait.subsec_nanos() > 0));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(total) = self.total.and_then(|total| HeaderValue::from_str(&format!("objects */{total}")).ok()) {
             response.headers_mut().insert(header::CONTENT_RANGE, total);
@@ -337,5 +338,25 @@ fn code_of(status: StatusCode) -> &'static ErrorCode {
         StatusCode::GATEWAY_TIMEOUT => &RG0504,
         status if status.is_server_error() => &RG0500,
         _ => &RG0400,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problem;
+    use crate::extension::Error;
+    use axum::{http::header::RETRY_AFTER, response::IntoResponse};
+    use std::time::Duration;
+
+    #[test]
+    fn who_asks_for_what_is_away_is_told_for_how_long() {
+        for (error, seconds) in [
+            (Error::unavailable("away"), "2"),
+            (Error::unavailable_for(Duration::from_secs(7), "away"), "7"),
+            (Error::unavailable_for(Duration::from_millis(1_200), "away"), "2"),
+        ] {
+            let problem = error.into_response().extensions_mut().remove::<Problem>().expect("a problem");
+            assert_eq!(problem.write("id").headers()[RETRY_AFTER], seconds);
+        }
     }
 }
