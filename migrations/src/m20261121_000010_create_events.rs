@@ -67,6 +67,8 @@ impl MigrationTrait for Migration {
             .table("replicas")
             .col(column::uuid("server_id").primary_key().take())
             .col(column::reference("seen"))
+            // The subscriptions that it can deliver: `[["extension", "name"]]`.
+            .col(column::text("delivers"))
             .take();
         manager.create_table(replicas).await
     }

@@ -10,7 +10,7 @@ use crate::{
     model::{Filter, Topic},
     registry::Loaded,
     server::Server,
-    store::{self, Claim, DeliveryState, NewNotification},
+    store::{self, Claim, DeliveryState, Kept, NewNotification},
 };
 use sea_orm::DbErr;
 use std::{
@@ -48,18 +48,27 @@ pub(super) struct Run {
 pub(super) enum Lost {
     #[error("another server has it in hand")]
     Taken,
+    #[error("for too long it could not be said who has it in hand")]
+    Late,
     #[error("the database failed")]
     Database(#[from] DbErr),
 }
 
 impl Run {
-    pub(super) fn new(server: Arc<Server>, loaded: Arc<Loaded>, filter: Filter, claim: Claim) -> Self {
+    /// A run of what was claimed at this moment.
+    pub(super) fn new(
+        server: Arc<Server>,
+        loaded: Arc<Loaded>,
+        filter: Filter,
+        claim: Claim,
+        claimed_at: Instant,
+    ) -> Self {
         let bell = server.store.bell.any();
         Self {
             lanes: Lanes::new(claim.position),
             calls: JoinSet::new(),
             saved: claim.position,
-            saved_at: Instant::now(),
+            saved_at: claimed_at,
             save_again_at: Instant::now(),
             may_be_more: true,
             bell,
@@ -73,8 +82,10 @@ impl Run {
     /// Delivers until it is told to stop, or the subscription is lost. What was in hand then is delivered again by whoever
     /// takes it next.
     pub(super) async fn deliver(mut self, stop: CancellationToken) -> Result<(), Lost> {
-        let kept = store::subscriptions::deliveries(self.server.store.reader(), &self.claim.id, None).await?;
+        let reader = self.server.store.reader();
+        let kept = store::subscriptions::deliveries(reader, &self.claim.id, Kept::After(self.claim.position)).await?;
         self.lanes.take_back(kept);
+        self.tell_of_what_is_forgotten().await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -92,10 +103,7 @@ impl Run {
                 _ = tick.tick() => {
                     self.may_be_more = true;
                     self.save().await?;
-                    let id = &self.claim.id;
-                    let waiting =
-                        store::subscriptions::deliveries(self.server.store.reader(), id, Some(DeliveryState::Waiting));
-                    self.lanes.take_back(waiting.await?);
+                    self.take_back_replays().await?;
                 }
             }
         }
@@ -110,8 +118,19 @@ impl Run {
         let (reader, limit) = (self.server.store.reader(), room as u64);
         let from = self.lanes.read_up_to();
         let read = store::events::after(reader, from, &self.filter, limit).await?;
-        self.may_be_more = read.read_up_to > from && read.events.len() as u64 == limit;
-        self.lanes.take_in(read, self.server.clock.now());
+        let is_end = read.is_end;
+        let is_all = self.lanes.take_in(read, self.server.clock.now());
+        self.may_be_more = !(is_end && is_all);
+        Ok(())
+    }
+
+    /// Takes back what people replay: then more waits than is known.
+    async fn take_back_replays(&mut self) -> Result<(), DbErr> {
+        let (reader, id) = (self.server.store.reader(), &self.claim.id);
+        let waiting = store::subscriptions::count(reader, id, DeliveryState::Waiting).await?;
+        if waiting > self.lanes.waiting() as u64 {
+            self.lanes.take_back(store::subscriptions::deliveries(reader, id, Kept::Waiting).await?);
+        }
         Ok(())
     }
 
@@ -189,7 +208,13 @@ impl Run {
         let seconds = lease.map(|lease| i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
         let begun = Instant::now();
         self.save_again_at = begun + SAVE_AFTER;
-        match store::subscriptions::save(&self.server.store, &self.claim, position, &changes, seconds).await {
+        let save = store::subscriptions::save(&self.server.store, &self.claim, position, &changes, seconds);
+        // Later than this another server may have it in hand.
+        let saved = match tokio::time::timeout_at((self.saved_at + LEASE).into(), save).await {
+            Ok(saved) => saved,
+            Err(_) => return Err(Lost::Late),
+        };
+        match saved {
             Ok(true) => {
                 (self.saved, self.saved_at) = (position, begun);
                 let dead = changes.values().flatten().filter(|kept| kept.state == DeliveryState::Dead).count();
@@ -212,17 +237,35 @@ impl Run {
 
     /// Tells people of the first dead letters of a subscription; of more only once these are settled.
     async fn tell_of_the_dead(&self, new: usize) -> Result<(), DbErr> {
-        let id = &self.claim.id;
-        let dead = store::subscriptions::deliveries(self.server.store.reader(), id, Some(DeliveryState::Dead)).await?;
-        let Some((first, (kind, key))) = dead.first().filter(|_| dead.len() == new) else { return Ok(()) };
+        let (reader, id) = (self.server.store.reader(), &self.claim.id);
+        if store::subscriptions::count(reader, id, DeliveryState::Dead).await? != new as u64 {
+            return Ok(());
+        }
+        let dead = store::subscriptions::deliveries(reader, id, Kept::Dead).await?;
+        let Some((first, (kind, key))) = dead.first() else { return Ok(()) };
         let reason = format!("event {} ({kind} {key}) could not be delivered: it {}", first.sequence, first.error);
+        self.notify(format!("{reason}; `rivetgun dead-letters` lists, replays and drops")).await
+    }
+
+    /// Tells people where events were forgotten that were not delivered yet: nobody had the subscription in hand for too long.
+    async fn tell_of_what_is_forgotten(&self) -> Result<(), DbErr> {
+        let forgotten = store::events::forgotten(self.server.store.reader()).await?;
+        let position = self.claim.position;
+        if forgotten <= position {
+            return Ok(());
+        }
+        let extension = &self.claim.id.extension;
+        tracing::warn!(extension, position, forgotten, "events were forgotten that were not delivered");
+        let reason = "some were forgotten: nobody had heard of the subscription for too long";
+        self.notify(format!("of the events {} to {forgotten} {reason}", position + 1)).await
+    }
+
+    async fn notify(&self, reason: String) -> Result<(), DbErr> {
+        let id = &self.claim.id;
         let now = self.server.clock.now();
         let notification = NewNotification {
             topic: Topic::Warning,
-            message: format!(
-                "extension `{}`: {reason}; `rivetgun dead-letters` lists, replays and drops",
-                id.extension
-            ),
+            message: format!("extension `{}`: {reason}", id.extension),
             time: now,
             cluster: None,
             node: None,
@@ -236,7 +279,12 @@ impl Run {
 
     /// Lets go of the subscription.
     async fn finish(mut self) -> Result<(), Lost> {
-        let last = tokio::time::sleep(LAST_WORDS);
+        let patience = match self.server.stopping.is_cancelled() {
+            true => LAST_WORDS,
+            // Nobody waits for this, and what ends now is not done again.
+            false => LEASE.saturating_sub(self.saved_at.elapsed() + LAST_WORDS),
+        };
+        let last = tokio::time::sleep(patience);
         tokio::pin!(last);
         loop {
             tokio::select! {
@@ -247,6 +295,8 @@ impl Run {
                 () = &mut last => break,
             }
         }
+        self.calls.shutdown().await;
+        self.lanes.keep_all(self.server.clock.now());
         self.write(None).await
     }
 }

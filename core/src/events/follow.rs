@@ -134,7 +134,7 @@ impl Follower {
             self.go_to(forgotten);
             return Ok(Some(gap));
         }
-        self.is_at_the_end = (stretch.events.len() as u64) < EVENTS;
+        self.is_at_the_end = stretch.is_end;
         let mut bytes = 0;
         let kept = stretch.events.iter().take_while(|event| {
             let is_first = bytes == 0;

@@ -12,8 +12,11 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How many events are in memory at most.
+/// How many events are in memory at most, and about how many bytes of them.
 const WINDOW: usize = 256;
+const BYTES: usize = 16 << 20;
+/// How many are read at once at most.
+const AT_ONCE: usize = 64;
 /// How many events may wait for an earlier one that failed; then no more are read.
 const KEPT: usize = 10_000;
 
@@ -24,11 +27,14 @@ pub(super) type Thing = (String, String);
 pub(super) struct Lanes {
     read_up_to: i64,
     /// What was read, is neither done with nor kept, and would be read again after a crash.
-    open: BTreeSet<i64>,
+    open: BTreeMap<i64, usize>,
+    /// How many bytes of events are in memory.
+    bytes: usize,
     lanes: BTreeMap<Thing, VecDeque<Item>>,
     ready: VecDeque<Thing>,
     later: BTreeSet<(DateTime<Utc>, Thing)>,
-    kept: usize,
+    /// What is written down and waits.
+    kept: BTreeSet<i64>,
     /// Dead letters that may be read again, since they came after what was read for certain.
     dead: BTreeSet<i64>,
     changes: BTreeMap<i64, Option<Delivery>>,
@@ -77,11 +83,12 @@ impl Lanes {
     pub(super) fn new(position: i64) -> Self {
         Self {
             read_up_to: position,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
+            bytes: 0,
             lanes: BTreeMap::new(),
             ready: VecDeque::new(),
             later: BTreeSet::new(),
-            kept: 0,
+            kept: BTreeSet::new(),
             dead: BTreeSet::new(),
             changes: BTreeMap::new(),
         }
@@ -96,13 +103,11 @@ impl Lanes {
                 }
                 continue;
             }
-            self.dead.remove(&sequence);
-            let lane = self.lanes.entry(thing.clone()).or_default();
-            let is_known = lane.iter().any(|item| item.sequence == sequence) || self.changes.contains_key(&sequence);
-            if is_known {
+            if self.changes.contains_key(&sequence) || !self.kept.insert(sequence) {
                 continue;
             }
-            self.kept += 1;
+            self.dead.remove(&sequence);
+            let lane = self.lanes.entry(thing.clone()).or_default();
             let item = Item { sequence, what: What::Kept { attempts, due } };
             match lane.is_empty() {
                 true => {
@@ -116,12 +121,17 @@ impl Lanes {
                 }
             }
         }
-        self.lanes.retain(|_, lane| !lane.is_empty());
     }
 
-    /// How many more events may be taken in.
+    /// How many events are kept as deliveries and wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// How many more events may be taken in. A window that is nearly full is left alone until it is worth while.
     pub(super) fn room(&self) -> usize {
-        if self.kept >= KEPT { 0 } else { WINDOW.saturating_sub(self.open.len()) }
+        let is_full = self.kept.len() >= KEPT || self.bytes >= BYTES || self.open.len() > WINDOW / 2;
+        if is_full { 0 } else { (WINDOW - self.open.len()).min(AT_ONCE) }
     }
 
     /// Where to read on.
@@ -129,19 +139,21 @@ impl Lanes {
         self.read_up_to
     }
 
-    /// Takes in what was read.
-    pub(super) fn take_in(&mut self, read: Stretch, now: DateTime<Utc>) {
-        self.read_up_to = read.read_up_to;
+    /// Takes in what was read, or as much of it as may be in memory; whether that was all.
+    pub(super) fn take_in(&mut self, read: Stretch, now: DateTime<Utc>) -> bool {
         for event in read.events {
+            if self.bytes >= BYTES {
+                return false;
+            }
             let sequence = event.sequence;
+            self.read_up_to = sequence;
             if self.dead.remove(&sequence) {
                 continue;
             }
             let thing = (event.kind.clone(), event.key.clone());
             let lane = self.lanes.entry(thing.clone()).or_default();
-            // Only what is read again after a crash can be there already.
-            let is_again = lane.back().is_some_and(|last| last.sequence >= sequence);
-            if is_again && lane.iter().any(|item| item.sequence == sequence) {
+            // It is read again after a crash: it is in the lane, or was done before what is there was tried.
+            if lane.back().is_some_and(|last| last.sequence >= sequence) {
                 continue;
             }
             let is_stuck = matches!(lane.front(), Some(Item { what: What::Kept { .. }, .. }));
@@ -151,12 +163,16 @@ impl Lanes {
             if is_stuck {
                 lane.push_back(Item { sequence, what: What::Kept { attempts: 0, due: now } });
                 self.changes.insert(sequence, Some(behind_another(sequence, now)));
-                self.kept += 1;
+                self.kept.insert(sequence);
             } else {
+                let size = event.size();
                 lane.push_back(Item { sequence, what: What::Fresh(Box::new(event)) });
-                self.open.insert(sequence);
+                self.open.insert(sequence, size);
+                self.bytes += size;
             }
         }
+        self.read_up_to = read.read_up_to;
+        true
     }
 
     /// What can be tried now, until there is nothing.
@@ -188,17 +204,17 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&thing) else { return };
         let Some(first) = lane.front_mut() else { return };
         let sequence = first.sequence;
-        let was_open = self.open.remove(&sequence);
+        let was_open = close(&mut self.open, &mut self.bytes, sequence);
         let note = |state, due, error| Some(Delivery { sequence, state, attempts: number, due, error });
         if let Ended::Again(due, error) = how {
             first.what = What::Kept { attempts: number, due };
-            self.kept += usize::from(was_open);
+            self.kept.insert(sequence);
             self.changes.insert(sequence, note(DeliveryState::Waiting, due, error));
             for item in lane.iter_mut().skip(1) {
                 if let What::Fresh(_) = item.what {
                     item.what = What::Kept { attempts: 0, due: now };
-                    self.open.remove(&item.sequence);
-                    self.kept += 1;
+                    close(&mut self.open, &mut self.bytes, item.sequence);
+                    self.kept.insert(item.sequence);
                     self.changes.insert(item.sequence, Some(behind_another(item.sequence, now)));
                 }
             }
@@ -210,7 +226,7 @@ impl Lanes {
             _ if !was_open => drop(self.changes.insert(sequence, None)),
             _ => {}
         }
-        self.kept -= usize::from(!was_open);
+        self.kept.remove(&sequence);
         lane.pop_front();
         if lane.is_empty() {
             self.lanes.remove(&thing);
@@ -221,7 +237,17 @@ impl Lanes {
 
     /// Every event up to here is done with, or kept.
     pub(super) fn position(&self) -> i64 {
-        self.open.first().map_or(self.read_up_to, |first| first - 1)
+        self.open.first_key_value().map_or(self.read_up_to, |(first, _)| first - 1)
+    }
+
+    /// Keeps whatever is in memory, so that somebody else can go on from [`Lanes::read_up_to`] without doing again what is done
+    /// behind it.
+    pub(super) fn keep_all(&mut self, now: DateTime<Utc>) {
+        for sequence in std::mem::take(&mut self.open).into_keys() {
+            let error = "it was to be handled when the subscription changed hands".to_owned();
+            let kept = Delivery { sequence, state: DeliveryState::Waiting, attempts: 0, due: now, error };
+            self.changes.insert(sequence, Some(kept));
+        }
     }
 
     pub(super) fn has_changes(&self) -> bool {
@@ -239,6 +265,13 @@ impl Lanes {
             self.changes.entry(sequence).or_insert(change);
         }
     }
+}
+
+/// An event is not in memory any more; whether it was.
+fn close(open: &mut BTreeMap<i64, usize>, bytes: &mut usize, sequence: i64) -> bool {
+    let size = open.remove(&sequence);
+    *bytes -= size.unwrap_or_default();
+    size.is_some()
 }
 
 fn behind_another(sequence: i64, now: DateTime<Utc>) -> Delivery {

@@ -50,15 +50,12 @@ pub(crate) async fn start(server: &Arc<Server>) -> Outcome<()> {
         })
     });
     let declared: Vec<(SubscriptionId, i64)> = declared.collect();
-    supervise::spawn(server, "retention of events", retention::keep_forgetting);
-    bell::start(server);
-    if declared.is_empty() {
-        return Ok(());
-    }
     let tx = server.store.write().await?;
     store::subscriptions::ensure(&tx, declared).await?;
     tx.commit().await?;
-    share::leave_at_the_end(server);
-    supervise::spawn(server, "subscriptions", share::keep_sharing);
+    // Only now, when all that are here are known to be alive.
+    supervise::spawn(server, "retention of events", retention::keep_forgetting);
+    bell::start(server);
+    share::start(server);
     Ok(())
 }

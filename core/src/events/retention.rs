@@ -28,6 +28,7 @@ pub(super) async fn forget(server: &Server) -> Result<u64, DbErr> {
     let mut forgotten = 0;
     loop {
         let tx = server.store.write().await?;
+        store::subscriptions::forget_dead(&tx, settings.dead_after_s()).await?;
         let up_to = store::subscriptions::slowest(&tx, settings.dead_after_s()).await?.unwrap_or(i64::MAX);
         let some = store::events::forget(&tx, older_than, up_to, AT_ONCE).await?;
         tx.commit().await?;

@@ -226,7 +226,7 @@ impl From<Refusal> for Problem {
                 }
             },
             Refusal::Faulted { extension, fault, .. } => Self::of(status_of(&fault), text, &extension),
-            Refusal::Stage { extension, fault, .. } => Self::of(status_of(&fault), text, &extension),
+            Refusal::Stage { extension, fault, .. } => Self::of(status_of_stage(&fault), text, &extension),
             Refusal::Database(error) => Self::from(error),
         }
     }
@@ -320,6 +320,17 @@ fn status_of(fault: &Fault) -> StatusCode {
         Fault::Refused(_) => StatusCode::CONFLICT,
         Fault::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
         Fault::Failed(_) | Fault::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What a stage is given are data that people made: where it says what is wrong with them, that is no failure of the server.
+fn status_of_stage(fault: &Fault) -> StatusCode {
+    let Fault::Failed(error) = fault else { return status_of(fault) };
+    match error.kind() {
+        Kind::Invalid(_) | Kind::Mistakes(_) | Kind::NotFound(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Conflict(_) | Kind::Veto(_) => StatusCode::CONFLICT,
+        Kind::Unauthorized(_) | Kind::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

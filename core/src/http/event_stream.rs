@@ -18,6 +18,7 @@ use axum::{
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// How often a stream says how far it is while there is nothing to say: so nobody on the way takes it for dead, and who
 /// resumes it does not begin at an event of long ago.
@@ -87,19 +88,33 @@ struct Teller {
 }
 
 impl Teller {
+    /// What is told, by a task of its own: a client that takes nothing keeps its connection, and no place.
     fn into_blocks(self) -> impl Stream<Item = Result<Event, Error>> {
-        stream::try_unfold(self, async |mut teller| {
-            let stopping = teller.server.stopping.clone();
-            // Else the server would wait for its readers, and they for it.
-            match stopping.run_until_cancelled(teller.block()).await {
-                Some(Ok(Some(block))) => Ok(Some((block, teller))),
-                Some(Ok(None)) | None => Ok(None),
-                Some(Err(error)) => {
-                    tracing::warn!(error = chain(&error), "the event log cannot be followed any more");
-                    Err(error)
-                }
+        let (told, taken) = mpsc::channel(1);
+        let server = Arc::clone(&self.server);
+        server.work.spawn(self.tell(told));
+        stream::unfold(taken, async |mut taken| Some((taken.recv().await?, taken)))
+    }
+
+    async fn tell(mut self, told: mpsc::Sender<Result<Event, Error>>) {
+        let stopping = self.server.stopping.clone();
+        let patience = self.server.settings.events.client_timeout();
+        loop {
+            let block = tokio::select! {
+                // Else the server would wait for its readers, and they for it.
+                () = stopping.cancelled() => return,
+                () = told.closed() => return,
+                block = self.block() => block.transpose(),
+            };
+            let Some(block) = block else { return };
+            if let Err(error) = &block {
+                tracing::warn!(error = chain(error), "the event log cannot be followed any more");
             }
-        })
+            let is_last = block.is_err();
+            if !matches!(tokio::time::timeout(patience, told.send(block)).await, Ok(Ok(()))) || is_last {
+                return;
+            }
+        }
     }
 
     async fn block(&mut self) -> Result<Option<Event>, Error> {

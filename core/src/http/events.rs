@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 /// How many events are answered with unless the query says otherwise, and at most.
 const LIMIT: u64 = 100;
 const MOST: u64 = 1_000;
+/// How much is answered with, about; one event always is.
+const BYTES: usize = 16 << 20;
 
 pub(super) fn routes() -> Resource {
     Resource::new("events", "What happened: every change of a node, a cluster, a task and so on.")
@@ -55,15 +57,19 @@ impl Default for EventQuery {
 async fn log(State(server): App, Query(query): Query<EventQuery>) -> Answer<Whole<Event>> {
     let filter = filter(query.filter.as_deref())?;
     let limit = query.limit.min(MOST);
-    let (mut events, mut after) = (Vec::new(), query.after);
+    let (mut events, mut after, mut bytes) = (Vec::new(), query.after, 0);
     loop {
-        let wanted = limit - events.len() as u64;
+        let wanted = (limit - events.len() as u64).min(LIMIT);
         let stretch = store::events::after(server.store.reader(), after, &filter, wanted).await?;
-        let is_all = (stretch.events.len() as u64) < wanted;
         after = stretch.read_up_to;
-        let readable = |event: &Event| server.event_rules.may_read(principal::OPEN, event);
-        events.extend(stretch.events.into_iter().filter(readable));
-        if is_all || events.len() as u64 == limit {
+        for event in stretch.events.into_iter().filter(|event| server.event_rules.may_read(principal::OPEN, event)) {
+            bytes += event.size();
+            events.push(event);
+            if bytes >= BYTES {
+                return Ok(Whole(events));
+            }
+        }
+        if stretch.is_end || events.len() as u64 == limit {
             return Ok(Whole(events));
         }
     }

@@ -102,7 +102,8 @@ impl Monitor {
         batchers.close();
         if tokio::time::timeout(CLOSE_WAIT, batchers.wait()).await.is_err() {
             closed.cancel();
-            batchers.wait().await;
+            // One whose sink blocks its thread cannot be ended by anybody.
+            drop(tokio::time::timeout(CLOSE_WAIT / 5, batchers.wait()).await);
         }
     }
 }

@@ -64,7 +64,12 @@ pub(crate) struct Stretch {
     pub(crate) events: Vec<Event>,
     /// Nothing up to here, other than `events`, is wanted.
     pub(crate) read_up_to: i64,
+    /// Nothing came after that, when it was read.
+    pub(crate) is_end: bool,
 }
+
+/// How much of the log one query looks through, however little of it is wanted.
+const SPAN: i64 = 10_000;
 
 /// Reads at most `limit` of the events after a sequence number.
 pub(crate) async fn after(
@@ -76,11 +81,12 @@ pub(crate) async fn after(
     // The end is read first. All events up to there are committed then, since the log is in the order of the commits.
     let end = last(connection).await?;
     if end <= sequence {
-        return Ok(Stretch { events: Vec::new(), read_up_to: sequence });
+        return Ok(Stretch { events: Vec::new(), read_up_to: sequence, is_end: true });
     }
+    let to = Ord::min(end, sequence.saturating_add(SPAN));
     let rows = event::Entity::find()
         .filter(event::Column::Sequence.gt(sequence))
-        .filter(event::Column::Sequence.lte(end))
+        .filter(event::Column::Sequence.lte(to))
         .filter(taken_by(filter))
         .order_by_asc(event::Column::Sequence)
         .limit(limit)
@@ -88,8 +94,8 @@ pub(crate) async fn after(
         .await?;
     let is_all = (rows.len() as u64) < limit;
     let events: Vec<Event> = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
-    let read_up_to = if is_all { end } else { events.last().map_or(sequence, |event| event.sequence) };
-    Ok(Stretch { events, read_up_to })
+    let read_up_to = if is_all { to } else { events.last().map_or(sequence, |event| event.sequence) };
+    Ok(Stretch { events, read_up_to, is_end: read_up_to == end })
 }
 
 pub(crate) async fn find(connection: &impl ConnectionTrait, sequence: i64) -> Result<Option<Event>, DbErr> {

@@ -46,7 +46,7 @@ pub(crate) use nodes::{NewNode, NodeFilter};
 pub(crate) use notifications::NewNotification;
 pub(crate) use owner::{Owner, Owners, claims_of};
 pub(crate) use page::{Listed, Page};
-pub(crate) use subscriptions::{Claim, Delivery, DeliveryState, SubscriptionId};
+pub(crate) use subscriptions::{Claim, Delivery, DeliveryState, Kept, Replica, SubscriptionId};
 pub(crate) use tasks::{NewTask, TaskFilter};
 
 use crate::principal;

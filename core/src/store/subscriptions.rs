@@ -10,10 +10,11 @@ use super::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, SimpleExpr},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Which subscription: its extension, and its name there.
@@ -68,9 +69,15 @@ pub(crate) struct Standing {
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
 const ROWS_A_STATEMENT: usize = 1_000;
 
-/// Writes down subscriptions that are new, each with the position that it begins at.
+/// Writes down subscriptions that are new, each with the position that it begins at, and of all that they are alive.
 pub(crate) async fn ensure(tx: &WriteTx, new: impl IntoIterator<Item = (SubscriptionId, i64)>) -> Result<(), DbErr> {
-    for (SubscriptionId { extension, name }, position) in new {
+    let now = || unix_now(tx.get_database_backend());
+    for (id, position) in new {
+        let alive = event_subscription::Entity::update_many().col_expr(event_subscription::Column::Seen, now());
+        if alive.filter(is(&id)).exec(tx).await?.rows_affected > 0 {
+            continue;
+        }
+        let SubscriptionId { extension, name } = id;
         let row = event_subscription::ActiveModel {
             extension: Set(extension),
             name: Set(name),
@@ -168,17 +175,32 @@ pub(crate) async fn save(
     Ok(true)
 }
 
+/// Which of what is kept for a subscription.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kept {
+    /// All that waits.
+    Waiting,
+    /// All that waits, and the dead letters after a position, which may be read again.
+    After(i64),
+    /// The first of the dead letters.
+    Dead,
+}
+
 /// What is kept for a subscription, in the order of the log, each with the type and the key of its event.
 pub(crate) async fn deliveries(
     connection: &impl ConnectionTrait,
     id: &SubscriptionId,
-    state: Option<DeliveryState>,
+    which: Kept,
 ) -> Result<Vec<(Delivery, (String, String))>, DbErr> {
-    let mut select = event_delivery::Entity::find().filter(delivery_of(id));
-    if let Some(state) = state {
-        select = select.filter(event_delivery::Column::State.eq(state.as_str()));
-    }
-    let rows = select.order_by_asc(event_delivery::Column::Sequence).all(connection).await?;
+    use event_delivery::Column;
+    let waiting = Column::State.eq(DeliveryState::Waiting.as_str());
+    let select = event_delivery::Entity::find().filter(delivery_of(id));
+    let select = match which {
+        Kept::Waiting => select.filter(waiting),
+        Kept::After(position) => select.filter(waiting.or(Column::Sequence.gt(position))),
+        Kept::Dead => select.filter(Column::State.eq(DeliveryState::Dead.as_str())).limit(1),
+    };
+    let rows = select.order_by_asc(Column::Sequence).all(connection).await?;
     let mut things = BTreeMap::new();
     for rows in rows.chunks(ROWS_A_STATEMENT) {
         let found: Vec<(i64, String, String)> = event::Entity::find()
@@ -196,6 +218,16 @@ pub(crate) async fn deliveries(
             Ok((from_row(row)?, thing))
         })
         .collect()
+}
+
+/// How many events are kept for a subscription in this state.
+pub(crate) async fn count(
+    connection: &impl ConnectionTrait,
+    id: &SubscriptionId,
+    state: DeliveryState,
+) -> Result<u64, DbErr> {
+    let kept = event_delivery::Entity::find().filter(delivery_of(id));
+    kept.filter(event_delivery::Column::State.eq(state.as_str())).count(connection).await
 }
 
 /// How all subscriptions stand, those of extensions that are not in this build included.
@@ -252,22 +284,58 @@ pub(crate) async fn slowest(connection: &impl ConnectionTrait, seconds: i64) -> 
     Ok(slowest.flatten())
 }
 
-/// Notes that a server is there, and tells how many there were in the last so many seconds.
-pub(crate) async fn beat(store: &Store, server: Uuid, seconds: i64) -> Result<u64, DbErr> {
+/// Forgets what waits for subscriptions that nobody had in hand in the last so many seconds, so that their events can be
+/// forgotten, too.
+pub(crate) async fn forget_dead(tx: &WriteTx, seconds: i64) -> Result<(), DbErr> {
+    let since = unix_now(tx.get_database_backend()).sub(seconds);
+    let dead: Vec<(String, String)> = event_subscription::Entity::find()
+        .select_only()
+        .columns([event_subscription::Column::Extension, event_subscription::Column::Name])
+        .filter(Expr::col(event_subscription::Column::Seen).lt(since))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    for (extension, name) in dead {
+        let waiting = delivery_of(&SubscriptionId { extension, name });
+        let waiting = waiting.add(event_delivery::Column::State.eq(DeliveryState::Waiting.as_str()));
+        event_delivery::Entity::delete_many().filter(waiting).exec(tx).await?;
+    }
+    Ok(())
+}
+
+/// A server, and the subscriptions that it can deliver.
+pub(crate) type Replica = (Uuid, BTreeSet<SubscriptionId>);
+
+/// Notes that a server is there, and what it can deliver; gives back all that there were in the last so many seconds.
+pub(crate) async fn beat(
+    store: &Store,
+    server: Uuid,
+    delivers: &BTreeSet<SubscriptionId>,
+    seconds: i64,
+) -> Result<Vec<Replica>, DbErr> {
     let tx = store.write().await?;
     let now = || unix_now(tx.get_database_backend());
-    let this = replica::Entity::update_many().col_expr(replica::Column::Seen, now());
+    let delivers: Vec<[&str; 2]> = delivers.iter().map(|id| [id.extension.as_str(), id.name.as_str()]).collect();
+    let delivers = serde_json::json!(delivers).to_string();
+    let this = replica::Entity::update_many()
+        .col_expr(replica::Column::Seen, now())
+        .col_expr(replica::Column::Delivers, Expr::value(delivers.as_str()));
     if this.filter(replica::Column::ServerId.eq(server)).exec(&tx).await?.rows_affected == 0 {
-        let row = replica::ActiveModel { server_id: Set(server), seen: Set(Utc::now().timestamp()) };
+        let row =
+            replica::ActiveModel { server_id: Set(server), seen: Set(Utc::now().timestamp()), delivers: Set(delivers) };
         let known = OnConflict::column(replica::Column::ServerId).do_nothing().to_owned();
         replica::Entity::insert(row).on_conflict(known).exec_without_returning(&tx).await?;
     }
     let gone = Expr::col(replica::Column::Seen).lt(now().sub(seconds));
     replica::Entity::delete_many().filter(gone).exec(&tx).await?;
-    let alive = replica::Entity::find().select_only().column(replica::Column::ServerId);
-    let alive = alive.into_tuple::<Uuid>().all(&tx).await?.len();
+    let alive = replica::Entity::find().order_by_asc(replica::Column::ServerId).all(&tx).await?;
     tx.commit().await?;
-    Ok(alive as u64)
+    let replica = |row: replica::Model| {
+        let delivers: Vec<(String, String)> = super::stored(serde_json::from_str(&row.delivers))?;
+        let delivers = delivers.into_iter().map(|(extension, name)| SubscriptionId { extension, name });
+        Ok((row.server_id, delivers.collect()))
+    };
+    alive.into_iter().map(replica).collect()
 }
 
 /// Notes that a server is gone.

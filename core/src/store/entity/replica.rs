@@ -9,6 +9,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub server_id: Uuid,
     pub seen: i64,
+    #[sea_orm(column_type = "Text")]
+    pub delivers: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
