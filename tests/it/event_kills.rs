@@ -72,6 +72,7 @@ fn start(dir: &Path, database: Option<&str>) -> Serving {
     Serving::of(command, dir)
 }
 
+#[expect(clippy::print_stderr, reason = "who runs the long test wants to know how it went")]
 fn change_and_kill(database: Option<&str>) {
     let changes = std::env::var("RIVETGUN_TEST_CHANGES").ok().and_then(|changes| changes.parse().ok());
     let changes: usize = changes.unwrap_or(CHANGES);
@@ -129,8 +130,10 @@ fn change(serving: &RwLock<Serving>, done: &AtomicUsize, client: usize, changes:
     let mut nodes: Vec<Value> = Vec::new();
     let mut number = 0;
     while done.fetch_add(1, Ordering::Relaxed) < changes {
-        let name = format!("{client}-{number}");
         number += 1;
+        // Now and then one that is tried again, and those behind it with it.
+        let fails = number % 25 == 0;
+        let name = if fails { "fails once".to_owned() } else { format!("{client}-{number}") };
         let request = match nodes.get(number % NODES) {
             Some(node) => ("PUT", format!("/nodes/{node}"), json!({"name": name})),
             None => ("POST", "/nodes".to_owned(), json!({"mac": mac(client * 100_000 + number), "name": name})),
@@ -141,7 +144,7 @@ fn change(serving: &RwLock<Serving>, done: &AtomicUsize, client: usize, changes:
         };
         match answer {
             Ok((200 | 201, answer)) => {
-                acknowledged.push(name);
+                acknowledged.extend((!fails).then_some(name));
                 if request.0 == "POST" {
                     nodes.push(answer["id"].clone());
                 }

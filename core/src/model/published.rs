@@ -68,11 +68,8 @@ fn wrong_with_object(object: &Object) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Published, Unpublishable};
+    use crate::model::Object;
     use serde_json::json;
-
-    fn wrong(kind: &str, action: &str, key: &str, object: serde_json::Value) -> Vec<&'static str> {
-        let serde_json::Value::Object(object) = object else { panic!("{object} is not an object") };
-    }
 
     fn wrong(kind: &str, action: &str, key: &str, object: &serde_json::Value) -> Vec<&'static str> {
         let object = object.as_object().cloned().unwrap_or_else(Object::new);
