@@ -124,6 +124,26 @@ impl Default for Root {
     }
 }
 
+impl Volume {
+    /// What of it cannot be made: parts that are to have the same space.
+    fn mistakes(&self, id: &str) -> Vec<String> {
+        let count = |share| self.logical_volumes.iter().filter(|logical| logical.size == share).count();
+        let mut mistakes = Vec::new();
+        for (share, word) in [(Share::Rest, "rest"), (Share::Swap, "swap")] {
+            if count(share) > 1 {
+                mistakes.push(format!(
+                    "the volume `{id}` has several logical volumes of the size `{word}`, which one can have: give it to one, \
+                     and make volumes of their own of the others"
+                ));
+            }
+        }
+        if self.partition.is_some() && !self.logical_volumes.is_empty() {
+            mistakes.push(format!("the volume `{id}` has `partition` and `logical_volumes`: leave one of them out"));
+        }
+        mistakes
+    }
+}
+
 impl TryFrom<Given> for VolumeSettings {
     type Error = String;
 
@@ -138,6 +158,7 @@ impl TryFrom<Given> for VolumeSettings {
                 format!("the role `{role}` wants the volume `{volume}`, which is not described in `volumes`")
             })
             .collect();
+        mistakes.extend(volumes.iter().flat_map(|(id, volume)| volume.mistakes(id)));
         if given.root.min > given.root.max {
             mistakes.push("`root.min` is greater than `root.max`".to_owned());
         }

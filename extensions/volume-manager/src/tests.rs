@@ -179,6 +179,31 @@ fn settings_stand_beside_what_is_built_in_and_their_mistakes_are_told_together()
     settings("roles.a = [{ volume = \"os\", allocate = \"some\" }]").expect_err("an unknown word");
 }
 
+#[test]
+fn logical_volumes_that_would_share_one_space_are_refused_together() {
+    let logical =
+        |name: &str, size: &str| format!("{{ name = \"{name}\", mount = \"/{name}\", file_system = \"xfs\"{size} }}");
+    let (rest, swap) = (logical("a", ""), logical("b", ", size = \"swap\""));
+    let volume = |id: &str, more: &str| format!("[volumes.{id}]\nlabel = \"x\"\n{more}\n");
+    let partition = "partition = { mount = \"none\", file_system = \"none\" }";
+    let text = [
+        volume("rests", &format!("logical_volumes = [{rest}, {rest}]")),
+        volume("swaps", &format!("logical_volumes = [{swap}, {rest}, {swap}]")),
+        volume("both", &format!("{partition}\nlogical_volumes = [{rest}]")),
+        volume("good", &format!("logical_volumes = [{rest}, {swap}]")),
+        volume("bare", partition),
+    ];
+    let error = settings(&text.concat()).expect_err("bad settings");
+    for part in [
+        "the volume `rests` has several logical volumes of the size `rest`",
+        "the volume `swaps` has several logical volumes of the size `swap`",
+        "the volume `both` has `partition` and `logical_volumes`",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!error.contains("good") && !error.contains("bare"), "{error}");
+}
+
 fn any_roles() -> impl Strategy<Value = Vec<String>> {
     let known: Vec<String> =
         defaults::roles().into_keys().chain(["primary-controller".into(), "unknown".into()]).collect();
