@@ -7,7 +7,7 @@ use rivetgun::prelude::{
 use std::collections::BTreeMap;
 
 /// PostgreSQL takes 65535 values in a statement, and SQLite half of that.
-const ROWS_A_STATEMENT: usize = 5000;
+pub(crate) const ROWS_A_STATEMENT: usize = 5000;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -21,9 +21,14 @@ fn layouts_that_waited_are_taken_and_stay_as_they_are() {
             ]},
             {"type": "vg", "id": "os", "volumes": []},
         ]});
-        for row in
-            [parked, json!({"node_id": "x", "volumes": []}), json!(null), json!({"node_id": second, "volumes": null})]
-        {
+        let superseded = json!({"node_id": first, "volumes": []});
+        for row in [
+            superseded,
+            parked,
+            json!({"node_id": "x", "volumes": []}),
+            json!(null),
+            json!({"node_id": second, "volumes": null}),
+        ] {
             let insert = "INSERT INTO extensions_migration_buffer (extension_name, data) VALUES";
             execute(&url, &format!("{insert} ('volume_manager', '{row}')")).await;
         }
