@@ -296,6 +296,21 @@ impl DbTransaction {
         }
     }
 
+    /// Refuses while a task of a cluster has not ended, from its request on: for who changes what such work reads. The caller
+    /// holds the cluster, so that none begins in the meantime.
+    ///
+    /// # Errors
+    /// A conflict that names the task; what the database says.
+    pub async fn refuse_while_a_task_runs(&self, cluster: i64) -> Result<()> {
+        match store::tasks::unfinished_in(self.db.core(), cluster).await?.first() {
+            None => Ok(()),
+            Some(task) => Err(Error::conflict(format!(
+                "task {} ({}) is {} in cluster {cluster}; wait until it has ended",
+                task.id, task.name, task.status
+            ))),
+        }
+    }
+
     /// Notes that a cluster changed since its last deployment, and in what: a word like `disks`, which is then listed in its
     /// `changes`. It is written when this is committed, and all extensions are told of it like of any change of a cluster.
     pub fn note_change(&mut self, cluster: i64, what: &'static str) {

@@ -9,7 +9,12 @@ use rivetgun::prelude::*;
 use std::collections::BTreeSet;
 
 /// Makes the layouts of nodes of one cluster anew. That this fails is told, and stops nobody.
+///
+/// A node that is being worked on keeps its layout: it was sent already, and the disks are written by it.
 pub(crate) async fn renew(cx: &HookContext<'_>, nodes: &[Node]) -> Result<()> {
+    let is_idle = |node: &&Node| !matches!(node.status, NodeStatus::Provisioning | NodeStatus::Deploying);
+    let nodes: Vec<Node> = nodes.iter().filter(is_idle).cloned().collect();
+    let nodes = nodes.as_slice();
     let renewals = match cx.db().attempt(layouts(cx).renew(nodes)).await? {
         Ok(renewals) => renewals,
         Err(error) => {

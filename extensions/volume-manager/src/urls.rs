@@ -37,6 +37,9 @@ pub(crate) async fn edit(
         let detail = format!("node {node_id} is {}; its disks can be changed when that has ended", node.status);
         return Err(Error::conflict(detail));
     }
+    if let Some(cluster) = node.cluster {
+        tx.refuse_while_a_task_runs(cluster).await?;
+    }
     let layouts = Layouts { db: &tx, model: tx.model(), settings: cx.settings::<VolumeManager>() };
     let disks = layouts.edit(&node, given).await?;
     if let Some(cluster) = node.cluster {

@@ -102,6 +102,34 @@ fn a_node_is_created_though_its_layout_cannot_be_written() {
 }
 
 #[test]
+fn a_node_that_is_being_worked_on_keeps_its_layout() {
+    let settings = "[orchestrators.local]\nprovision = 'cat >/dev/null; exec sleep 60'";
+    on_both_databases(settings, async |server| {
+        let cluster = cluster(&server, json!({})).await;
+        let [busy, idle] = [node(&server, "busy", &[102_400]).await, node(&server, "idle", &[102_400]).await];
+        for node in [&busy, &idle] {
+            assign(&server, &cluster, node, &["controller"]).await;
+        }
+        server.put(&format!("/clusters/{cluster}/provision?nodes={busy}"), Value::Null).await.expect(202);
+        server.wait_for(&format!("/nodes/{busy}"), |node| node["status"] == "provisioning").await;
+        let before = disks(&server, &busy).await;
+        let attributes = json!({"storage": {"images_ceph": true}});
+        server.patch(&format!("/clusters/{cluster}/attributes"), attributes).await.expect(200);
+        server.put("/nodes/agent", json!({"id": busy, "meta": meta(&[51_200])})).await.expect(200);
+        assert_eq!(disks(&server, &busy).await, before);
+        let changed = ["sda 101644: os 28672, logs 10240, mysql 20480, horizon 11264"];
+        assert_eq!(lines(&server, &idle).await, changed);
+
+        let edited = disks(&server, &idle).await;
+        let problem = server.put(&format!("/nodes/{idle}/disks"), edited).await.expect(409);
+        let detail = problem["detail"].as_str().expect("a text");
+        assert!(detail.starts_with("task ") && detail.ends_with("wait until it has ended"), "{detail}");
+        assert_eq!(told(&server).await, Vec::<String>::new());
+        server.stop().await;
+    });
+}
+
+#[test]
 fn work_is_refused_for_all_nodes_together_whose_disks_do_not_suffice() {
     on_both_databases("", async |server| {
         let cluster = cluster(&server, json!({})).await;
