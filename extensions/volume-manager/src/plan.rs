@@ -136,14 +136,15 @@ impl<'a> Plan<'a> {
         disks
     }
 
-    /// Whether every volume that is wanted has its least size, on disks that are there and hold what they are to hold.
+    /// Whether every volume that is wanted has its least size, and all disks that are to hold something are there and hold it: a
+    /// layout is sent as a whole.
     pub(crate) fn suffices(&self, disks: &[Disk]) -> bool {
-        let fits = |disk: &&Disk| {
+        let holds = |disk: &Disk| {
             let found = self.hardware.disks.iter().find(|found| found.id == disk.id);
-            found.is_some_and(|found| disk.taken() <= self.empty(found).size)
+            disk.taken() == 0 || found.is_some_and(|found| disk.taken() <= self.empty(found).size)
         };
-        let disks: Vec<&Disk> = disks.iter().filter(fits).collect();
         !self.hardware.disks.is_empty()
+            && disks.iter().all(holds)
             && self.wanted.iter().all(|wanted| {
                 let size: u64 = disks.iter().map(|disk| disk.size_of(wanted.id)).sum();
                 size >= self.min_size(wanted.volume)

@@ -204,6 +204,19 @@ fn logical_volumes_that_would_share_one_space_are_refused_together() {
     assert!(!error.contains("good") && !error.contains("bare"), "{error}");
 }
 
+#[test]
+fn a_layout_suffices_only_where_each_disk_that_it_uses_is_there_and_holds_it() {
+    let settings = built_in();
+    let plan = |sizes: &[u64]| plan(&settings, &["compute"], machine(sizes, 8192), &Value::Null);
+    let mut layout = plan(&[102_400, 102_400]).default_disks();
+    assert!(plan(&[102_400, 102_400]).suffices(&layout));
+    assert!(plan(&[102_400, 204_800]).suffices(&layout), "there is more than it uses");
+    assert!(!plan(&[102_400, 51_200]).suffices(&layout), "the second disk is overfull, and the first one has enough");
+    assert!(!plan(&[102_400]).suffices(&layout), "the second disk is gone, and the first one has enough");
+    layout[1].volumes.iter_mut().for_each(|part| part.size = 0);
+    assert!(plan(&[102_400]).suffices(&layout), "nothing was on the disk that is gone");
+}
+
 fn any_roles() -> impl Strategy<Value = Vec<String>> {
     let known: Vec<String> =
         defaults::roles().into_keys().chain(["primary-controller".into(), "unknown".into()]).collect();
