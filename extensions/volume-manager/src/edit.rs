@@ -76,6 +76,9 @@ pub(crate) fn apply(
         disk.bootable = given.bootable.unwrap_or(disk.bootable);
         mistakes.extend(apply_to_disk(disk, given, &at));
     }
+    // What it has comes from a larger disk, or from fewer volumes: it does not fit any more.
+    let overfull = disks.iter().filter(|disk| !seen.contains(&disk.id) && disk.taken() > disk.size);
+    mistakes.extend(overfull.map(|disk| Mistake::at("", no_space(disk))));
     mistakes.extend(keep_data_differs(&disks));
     let bootable: Vec<&str> = disks.iter().filter(|disk| disk.bootable).map(|disk| disk.id.as_str()).collect();
     if bootable.len() > 1 {
@@ -108,9 +111,13 @@ fn apply_to_disk(disk: &mut Disk, given: GivenDisk, at: &str) -> Vec<Mistake> {
         (part.size, part.keep_data) = (given.size, given.keep_data);
     }
     if disk.taken() > disk.size || wanted > given.size {
-        mistakes.push(Mistake::at(format!("{at}/volumes"), format!("Not enough free space on disk: {}", disk.id)));
+        mistakes.push(Mistake::at(format!("{at}/volumes"), no_space(disk)));
     }
     mistakes
+}
+
+fn no_space(disk: &Disk) -> String {
+    format!("Not enough free space on disk: {}", disk.id)
 }
 
 /// Data that are kept on one disk of a volume and lost on another are lost. A part without size has none.

@@ -122,12 +122,17 @@ impl<'a> Plan<'a> {
         disks
     }
 
-    /// The volumes that are wanted now on the disks that are there now, each as large as `known` has it.
+    /// The volumes that are wanted now on the disks that are there now, each as large as `known` has it. Where the disk is gone
+    /// from which the node started, it starts from the one that it would if nobody had edited it.
     pub(crate) fn fitted(&self, known: &[Disk]) -> Vec<Disk> {
         let mut disks = self.default_disks();
+        let is_there = |known: &Disk| disks.iter().any(|disk| disk.id == known.id);
+        let boot_is_gone = known.iter().any(|known| known.bootable && !is_there(known));
         for disk in &mut disks {
             let known = known.iter().find(|known| known.id == disk.id);
-            disk.bootable = known.is_some_and(|known| known.bootable);
+            if !boot_is_gone {
+                disk.bootable = known.is_some_and(|known| known.bootable);
+            }
             for part in &mut disk.volumes {
                 let known = known.and_then(|known| known.volumes.iter().find(|known| known.name == part.name));
                 (part.size, part.keep_data) = known.map_or((0, false), |known| (known.size, known.keep_data));

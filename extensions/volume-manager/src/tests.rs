@@ -217,6 +217,17 @@ fn a_layout_suffices_only_where_each_disk_that_it_uses_is_there_and_holds_it() {
     assert!(plan(&[102_400]).suffices(&layout), "nothing was on the disk that is gone");
 }
 
+#[test]
+fn a_node_starts_from_a_disk_that_is_there() {
+    let settings = built_in();
+    let plan = |sizes: &[u64]| plan(&settings, &["compute"], machine(sizes, 8192), &Value::Null);
+    let mut known = plan(&[102_400, 102_400, 102_400]).default_disks();
+    let bootable = |disks: Vec<Disk>| disks.iter().map(|disk| disk.bootable).collect::<Vec<_>>();
+    (known[0].bootable, known[2].bootable) = (false, true);
+    assert_eq!(bootable(plan(&[102_400, 102_400, 102_400]).fitted(&known)), [false, false, true]);
+    assert_eq!(bootable(plan(&[102_400, 102_400]).fitted(&known)), [true, false]);
+}
+
 fn any_roles() -> impl Strategy<Value = Vec<String>> {
     let known: Vec<String> =
         defaults::roles().into_keys().chain(["primary-controller".into(), "unknown".into()]).collect();

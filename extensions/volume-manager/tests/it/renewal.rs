@@ -102,6 +102,36 @@ fn a_node_is_created_though_its_layout_cannot_be_written() {
 }
 
 #[test]
+fn work_is_refused_where_an_edited_layout_uses_a_disk_that_is_smaller_now_or_gone() {
+    on_both_databases("", async |server| {
+        let cluster = cluster(&server, json!({})).await;
+        let node = node(&server, "ada", &[102_400, 102_400]).await;
+        assign(&server, &cluster, &node, &["compute"]).await;
+        let path = format!("/nodes/{node}/disks");
+        let mut edited = disks(&server, &node).await;
+        edited[0]["volumes"][1]["size"] = 6000.into();
+        edited[1]["bootable"] = true.into();
+        edited[0]["bootable"] = false.into();
+        server.put(&path, edited).await.expect(200);
+        for sizes in [&[102_400, 51_200][..], &[102_400]] {
+            server.put("/nodes/agent", json!({"id": node, "meta": meta(sizes)})).await.expect(200);
+            let problem = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await.expect(409);
+            assert_eq!(problem["detail"], "Node 'ada' has insufficient disk space", "{sizes:?}");
+        }
+
+        server.put("/nodes/agent", json!({"id": node, "meta": meta(&[102_400, 51_200])})).await.expect(200);
+        let partial = json!([{"id": "disk/by-path/sda", "size": 101_772, "volumes": []}]);
+        let problem = server.put(&path, partial.clone()).await.expect(400);
+        let told = json!([{"pointer": "", "detail": "Not enough free space on disk: disk/by-path/sdb"}]);
+        assert_eq!(problem["errors"], told, "a disk that nobody names has to hold its volumes too");
+        server.put("/nodes/agent", json!({"id": node, "meta": meta(&[102_400])})).await.expect(200);
+        assert_eq!(server.put(&path, partial).await.expect(200)[0]["bootable"], true);
+        let task = server.put(&format!("/clusters/{cluster}/provision"), Value::Null).await.expect(202);
+        assert_eq!(server.ended(&task).await["status"], "ready");
+    });
+}
+
+#[test]
 fn a_node_that_is_being_worked_on_keeps_its_layout() {
     let settings = "[orchestrators.local]\nprovision = 'cat >/dev/null; exec sleep 60'";
     on_both_databases(settings, async |server| {
