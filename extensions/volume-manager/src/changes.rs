@@ -2,7 +2,9 @@
 
 use crate::{
     VolumeManager,
+    disk::Disk,
     layouts::{Layouts, Renewal},
+    plan::Plan,
     spaces,
 };
 use rivetgun::prelude::*;
@@ -72,19 +74,24 @@ pub(crate) async fn check(cx: &HookContext<'_>, nodes: &[Node]) -> Result<()> {
         |node: &&Node| !matches!(node.status, NodeStatus::Ready | NodeStatus::Deploying | NodeStatus::Provisioned);
     let nodes: Vec<Node> = nodes.iter().filter(is_to_be_written).cloned().collect();
     let stored = layouts(cx).of(&nodes).await?;
-    let suffices = |node: &Node, plan| -> bool {
-        let plan: Result<crate::plan::Plan<'_>> = plan;
-        plan.is_ok_and(|plan| stored.get(&node.id).is_some_and(|layout| plan.suffices(&spaces::disks(layout))))
-    };
     let plans = layouts(cx).plans(&nodes).await?;
-    let lacking: Vec<String> = nodes
+    let objections: Vec<String> = nodes
         .iter()
         .zip(plans)
-        .filter_map(|(node, plan)| {
-            (!suffices(node, plan)).then(|| format!("Node '{}' has insufficient disk space", node.name))
-        })
+        .filter_map(|(node, plan)| objection(node, plan, stored.get(&node.id).map(spaces::disks)))
         .collect();
-    if lacking.is_empty() { Ok(()) } else { Err(veto(lacking.join("\n"))) }
+    if objections.is_empty() { Ok(()) } else { Err(veto(objections.join("\n"))) }
+}
+
+/// Why the disks of a node cannot be written.
+fn objection(node: &Node, plan: Result<Plan<'_>>, disks: Option<Vec<Disk>>) -> Option<String> {
+    match plan.ok().zip(disks) {
+        Some((plan, disks)) if plan.splits_the_system(&disks) => {
+            Some(format!("Base system of node '{}' should be allocated on one disk only", node.name))
+        }
+        Some((plan, disks)) if plan.suffices(&disks) => None,
+        _ => Some(format!("Node '{}' has insufficient disk space", node.name)),
+    }
 }
 
 fn layouts<'a>(cx: &'a HookContext<'_>) -> Layouts<'a> {

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 /// The role whose volumes a node gets when none of its roles is known.
 pub(crate) const OTHER: &str = "other";
 
+/// The volume that the system is on.
+pub(crate) const SYSTEM: &str = "os";
+
 pub(crate) fn volumes() -> BTreeMap<String, Volume> {
     let swap = LogicalVolume { size: Share::Swap, ..logical("swap", "swap", "swap") };
     let image = group("Image Storage", 5 * 1024, vec![logical("glance", "/var/lib/glance", "xfs")]);
     let volumes = [
-        ("os", Volume { min_size: None, ..group("Base System", 0, vec![logical("root", "/", "ext4"), swap]) }),
+        (SYSTEM, Volume { min_size: None, ..group("Base System", 0, vec![logical("root", "/", "ext4"), swap]) }),
         ("logs", group("Logs", 10 * 1024, vec![logical("log", "/var/log", "ext4")])),
         ("mysql", group("Mysql Database", 20 * 1024, vec![logical("root", "/var/lib/mysql", "ext4")])),
         ("horizon", group("Horizon Temp Storage", 11 * 1024, vec![logical("horizontmp", "/var/lib/horizon", "xfs")])),

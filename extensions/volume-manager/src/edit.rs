@@ -1,6 +1,6 @@
 //! A layout that a person wants: what of it makes no sense, all at once, and what it makes of the present one.
 
-use crate::disk::Disk;
+use crate::{disk::Disk, plan::Plan};
 use rivetgun::prelude::Mistake;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,12 +48,8 @@ impl From<Disk> for GivenDisk {
 /// What `given` makes of `disks`, which are those of the node with the volumes that it wants.
 ///
 /// # Errors
-/// Everything that makes no sense. `one_system_disk`: the volume `os` must be on one disk.
-pub(crate) fn apply(
-    mut disks: Vec<Disk>,
-    given: Vec<GivenDisk>,
-    one_system_disk: bool,
-) -> Result<Vec<Disk>, Vec<Mistake>> {
+/// Everything that makes no sense.
+pub(crate) fn apply(plan: &Plan<'_>, mut disks: Vec<Disk>, given: Vec<GivenDisk>) -> Result<Vec<Disk>, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     if given.is_empty() {
         mistakes.push(Mistake::at("", "Node seems not to have disks"));
@@ -88,7 +84,7 @@ pub(crate) fn apply(
         );
         mistakes.push(Mistake::at("", detail));
     }
-    if one_system_disk && disks.iter().filter(|disk| disk.size_of("os") > 0).count() > 1 {
+    if plan.splits_the_system(&disks) {
         mistakes.push(Mistake::at("", "Base system should be allocated on one disk only"));
     }
     if mistakes.is_empty() { Ok(disks) } else { Err(mistakes) }

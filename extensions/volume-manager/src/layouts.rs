@@ -76,7 +76,7 @@ impl<'a> Layouts<'a> {
     pub(crate) async fn edit(self, node: &Node, given: Vec<GivenDisk>) -> Result<Vec<Disk>> {
         let plan = self.plan(node).await?;
         let known = self.disks(node).await?;
-        let disks = edit::apply(plan.fitted(&known), given, self.is_ubuntu(node).await?).map_err(Error::mistakes)?;
+        let disks = edit::apply(&plan, plan.fitted(&known), given).map_err(Error::mistakes)?;
         let is_edited = disks != plan.default_disks();
         rows::save(self.db, vec![row(node, plan.spaces(&disks), is_edited)]).await?;
         Ok(disks)
@@ -90,13 +90,16 @@ impl<'a> Layouts<'a> {
 
     /// The plan for a node.
     pub(crate) async fn plan(self, node: &Node) -> Result<Plan<'a>> {
-        Plan::of(self.settings, node, &self.attributes(std::slice::from_ref(node)).await?)
+        let nodes = std::slice::from_ref(node);
+        let (attributes, one_system_disk) = (self.attributes(nodes).await?, self.is_ubuntu(nodes).await?);
+        Ok(Plan { one_system_disk, ..Plan::of(self.settings, node, &attributes)? })
     }
 
     /// The plans for nodes of one cluster, in their order.
     pub(crate) async fn plans(self, nodes: &[Node]) -> Result<Vec<Result<Plan<'a>>>> {
-        let attributes = self.attributes(nodes).await?;
-        Ok(nodes.iter().map(|node| Plan::of(self.settings, node, &attributes)).collect())
+        let (attributes, one_system_disk) = (self.attributes(nodes).await?, self.is_ubuntu(nodes).await?);
+        let plan = |node| Ok(Plan { one_system_disk, ..Plan::of(self.settings, node, &attributes)? });
+        Ok(nodes.iter().map(plan).collect())
     }
 
     /// The attributes of the nodes' cluster, which can be large, where a volume depends on them.
@@ -111,8 +114,9 @@ impl<'a> Layouts<'a> {
         }
     }
 
-    async fn is_ubuntu(self, node: &Node) -> Result<bool> {
-        let Some(cluster) = node.cluster else { return Ok(false) };
+    /// Whether the nodes' cluster is one of Ubuntu, whose installer takes one disk for the system.
+    async fn is_ubuntu(self, nodes: &[Node]) -> Result<bool> {
+        let Some(cluster) = nodes.iter().find_map(|node| node.cluster) else { return Ok(false) };
         let Some(cluster) = self.model.cluster(cluster).await? else { return Ok(false) };
         let release = self.model.release(cluster.release).await?;
         Ok(release.is_some_and(|release| release.operating_system.eq_ignore_ascii_case("ubuntu")))

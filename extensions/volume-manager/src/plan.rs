@@ -1,7 +1,7 @@
 //! What a node wants and has, and the layout that follows from it. Plain arithmetic, in MiB.
 
 use crate::{
-    defaults::OTHER,
+    defaults::{OTHER, SYSTEM},
     disk::{Disk, Part},
     hardware::{HardDisk, Hardware},
     settings::{Allocate, Share, Volume, VolumeSettings},
@@ -15,6 +15,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) hardware: Hardware,
     /// In the order of the node's roles, and of what these say.
     pub(crate) wanted: Vec<Wanted<'a>>,
+    /// Whether the volume of the system must be on one disk.
+    pub(crate) one_system_disk: bool,
 }
 
 /// A volume that a node wants.
@@ -91,7 +93,7 @@ impl<'a> Plan<'a> {
                 wanted.allocate = Allocate::All;
             }
         }
-        Self { settings, hardware, wanted }
+        Self { settings, hardware, wanted, one_system_disk: false }
     }
 
     /// The layout that nobody has edited.
@@ -101,23 +103,22 @@ impl<'a> Plan<'a> {
             first.bootable = true;
         }
         for wanted in self.allocated(Allocate::Min) {
-            spread(&mut disks, wanted.id, self.min_size(wanted.volume));
+            self.spread(&mut disks, wanted, self.min_size(wanted.volume));
         }
         for wanted in self.allocated(Allocate::FullDisk) {
-            for disk in &mut disks {
-                let size = if disk.taken() == 0 { disk.free() } else { 0 };
-                disk.put(wanted.id, size);
+            let only = self.only_disk(&disks, wanted);
+            for (index, disk) in disks.iter_mut().enumerate() {
+                let is_its_own = disk.taken() == 0 && only.is_none_or(|only| only == index);
+                disk.put(wanted.id, if is_its_own { disk.free() } else { 0 });
             }
         }
         let hungry: Vec<_> = self.allocated(Allocate::All).collect();
         let share = disks.iter().map(Disk::free).sum::<u64>() / hungry.len().max(1) as u64;
         if let Some((last, others)) = hungry.split_last() {
             for wanted in others {
-                spread(&mut disks, wanted.id, share);
+                self.spread(&mut disks, wanted, share);
             }
-            for disk in &mut disks {
-                disk.put(last.id, disk.free());
-            }
+            self.spread(&mut disks, last, u64::MAX);
         }
         disks
     }
@@ -154,6 +155,11 @@ impl<'a> Plan<'a> {
                 let size: u64 = disks.iter().map(|disk| disk.size_of(wanted.id)).sum();
                 size >= self.min_size(wanted.volume)
             })
+    }
+
+    /// Whether the system is on several disks, and must not be.
+    pub(crate) fn splits_the_system(&self, disks: &[Disk]) -> bool {
+        self.one_system_disk && disks.iter().filter(|disk| disk.size_of(SYSTEM) > 0).count() > 1
     }
 
     /// The least size of a volume.
@@ -200,6 +206,27 @@ impl<'a> Plan<'a> {
         self.wanted.iter().filter(move |wanted| wanted.allocate == allocate)
     }
 
+    /// Puts a volume onto disk after disk, until it has its size. Every disk names it.
+    fn spread(&self, disks: &mut [Disk], wanted: &Wanted<'_>, mut size: u64) {
+        let only = self.only_disk(disks, wanted);
+        for (index, disk) in disks.iter_mut().enumerate() {
+            let here = if only.is_none_or(|only| only == index) { size.min(disk.free()) } else { 0 };
+            disk.put(wanted.id, here);
+            size -= here;
+        }
+    }
+
+    /// The disk on which a volume has to be, where it must not be on several: the first that holds what it needs, or else the
+    /// largest.
+    fn only_disk(&self, disks: &[Disk], wanted: &Wanted<'_>) -> Option<usize> {
+        if !self.one_system_disk || wanted.id != SYSTEM {
+            return None;
+        }
+        let least = self.min_size(wanted.volume);
+        let largest = || disks.iter().map(Disk::free).enumerate().rev().max_by_key(|(_, free)| *free);
+        disks.iter().position(|disk| disk.free() >= least).or_else(|| largest().map(|(index, _)| index))
+    }
+
     fn root(&self) -> u64 {
         let root = self.settings.root;
         let size = self.hardware.disks.first().map_or(0, |disk| disk.size * u64::from(root.percent) / 100);
@@ -215,15 +242,6 @@ impl<'a> Plan<'a> {
             Some(memory @ ..=65536) => memory / 2,
             Some(_) => 4096,
         }
-    }
-}
-
-/// Puts a volume onto disk after disk, until it has its size. Every disk names it.
-fn spread(disks: &mut [Disk], id: &str, mut size: u64) {
-    for disk in disks {
-        let here = size.min(disk.free());
-        disk.put(id, here);
-        size -= here;
     }
 }
 

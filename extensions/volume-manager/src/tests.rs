@@ -228,6 +228,25 @@ fn a_node_starts_from_a_disk_that_is_there() {
     assert_eq!(bootable(plan(&[102_400, 102_400]).fitted(&known)), [true, false]);
 }
 
+#[test]
+fn where_the_system_must_be_on_one_disk_it_is_by_default_on_the_first_that_holds_it_or_else_on_the_largest() {
+    let settings = built_in();
+    for (roles, sizes, system) in [
+        (&["compute"][..], &[20_480, 102_400, 204_800][..], &[0, 23_552, 0][..]),
+        (&["compute"], &[102_400, 204_800], &[28_672, 0]),
+        (&["compute"], &[10_240, 20_480, 20_480], &[0, 19_852, 0]),
+        (&["something-else"], &[102_400, 102_400], &[101_836, 0]),
+        (&["compute"], &[], &[]),
+    ] {
+        let plan = Plan { one_system_disk: true, ..plan(&settings, roles, machine(sizes, 8192), &Value::Null) };
+        let disks = plan.default_disks();
+        assert_eq!(disks.iter().map(|disk| disk.size_of("os")).collect::<Vec<_>>(), system, "{roles:?} on {sizes:?}");
+        assert!(!plan.splits_the_system(&disks));
+        let holds_it = disks.iter().any(|disk| disk.size_of("os") >= plan.min_size(plan.wanted[0].volume));
+        assert_eq!(plan.suffices(&disks), holds_it, "{roles:?} on {sizes:?}");
+    }
+}
+
 fn any_roles() -> impl Strategy<Value = Vec<String>> {
     let known: Vec<String> =
         defaults::roles().into_keys().chain(["primary-controller".into(), "unknown".into()]).collect();

@@ -160,6 +160,27 @@ fn a_node_that_is_being_worked_on_keeps_its_layout() {
 }
 
 #[test]
+fn on_ubuntu_the_default_layout_is_one_that_can_be_put() {
+    on_both_databases("", async |server| {
+        let ubuntu = json!({"name": "xenial", "version": "1", "operating_system": "Ubuntu"});
+        let release = server.post("/releases", ubuntu).await.expect(201)["id"].clone();
+        let cluster = cluster(&server, json!({})).await;
+        let node = node(&server, "ada", &[20_480, 102_400]).await;
+        assign(&server, &cluster, &node, &["compute"]).await;
+        let split = disks(&server, &node).await;
+        server.put(&format!("/clusters/{cluster}"), json!({"release": release})).await.expect(200);
+        let path = format!("/clusters/{cluster}/provision");
+        let problem = server.put(&path, Value::Null).await.expect(409);
+        assert_eq!(problem["detail"], "Base system of node 'ada' should be allocated on one disk only");
+        server.put(&format!("/nodes/{node}/disks"), split).await.expect(400);
+        let defaults = server.get(&format!("/nodes/{node}/disks/defaults")).await.expect(200);
+        assert_eq!(server.put(&format!("/nodes/{node}/disks"), defaults.clone()).await.expect(200), defaults);
+        let task = server.put(&path, Value::Null).await.expect(202);
+        assert_eq!(server.ended(&task).await["status"], "ready");
+    });
+}
+
+#[test]
 fn work_is_refused_for_all_nodes_together_whose_disks_do_not_suffice() {
     on_both_databases("", async |server| {
         let cluster = cluster(&server, json!({})).await;
