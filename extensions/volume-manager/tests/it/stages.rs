@@ -96,7 +96,8 @@ fn placement_groups_are_counted_over_all_nodes_whichever_are_chosen() {
             let storage = json!({"storage": {"osd_pool_size": nonsense}});
             server.put(&format!("/clusters/{cluster}/attributes"), storage).await.expect(200);
             let answer = server.get(&format!("/clusters/{cluster}/orchestrator/deployment/defaults")).await;
-            assert!(answer.status() >= 400 && answer.text().contains("osd_pool_size"), "{}", answer.text());
+            let told = answer.expect(422)["detail"].to_string();
+            assert!(told.contains("`storage.osd_pool_size`"), "{told}");
         }
     });
 }
