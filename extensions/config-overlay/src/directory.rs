@@ -76,11 +76,13 @@ fn canonical_root(root: &Path) -> Result<PathBuf> {
     })
 }
 
-/// Where a file really is; `None` where it is not there.
+/// Where a file really is; `None` where it is not there. What is too long for a name is the name of no file.
 fn canonical(path: &Path) -> io::Result<Option<PathBuf>> {
     match path.canonicalize() {
         Ok(path) => Ok(Some(path)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Ok(None),
+            _ => Err(error),
+        },
     }
 }
