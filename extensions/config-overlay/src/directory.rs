@@ -1,15 +1,23 @@
 //! Reads overlays as they lie in a directory. These are blocking calls, which [`files`](crate::files) keeps apart.
 
+use crate::texts::{Limits, Texts};
 use rivetgun::prelude::*;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::File,
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
-/// The directory of a repo, which is below the root, links followed.
-pub(crate) fn find(root: &Path, path: &str) -> Result<PathBuf> {
+/// The directory of a repo, and the root that it is below, links followed.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) root: PathBuf,
+    pub(crate) directory: PathBuf,
+}
+
+/// Where the directory of a repo is.
+pub(crate) fn find(root: &Path, path: &str) -> Result<Place> {
     let root = canonical_root(root)?;
     let directory = root.join(path).canonicalize().map_err(|error| {
         Error::unavailable(format!(
@@ -22,23 +30,18 @@ pub(crate) fn find(root: &Path, path: &str) -> Result<PathBuf> {
             "the overlay directory `{path}` leads out of the `root` of [extensions.config_overlay]"
         ))),
         file if !file.is_dir() => Err(Error::invalid(format!("the overlay directory `{path}` is not a directory"))),
-        directory => Ok(directory),
+        directory => Ok(Place { root, directory }),
     }
 }
 
 /// The texts of those of these files that are there.
-pub(crate) fn read(
-    root: &Path,
-    directory: &Path,
-    names: &BTreeSet<String>,
-    max_bytes: u64,
-) -> Result<BTreeMap<String, String>> {
-    let root = canonical_root(root)?;
-    let mut texts = BTreeMap::new();
+pub(crate) fn read(place: &Place, names: &BTreeSet<String>, limits: Limits) -> Result<Texts> {
+    let Place { root, directory } = place;
+    let mut texts = Texts::within(limits);
     for name in names {
         let unreadable = |error| Error::unavailable(format!("the overlay {name} cannot be read: {error}"));
         let Some(path) = canonical(&directory.join(name)).map_err(unreadable)? else { continue };
-        if !path.starts_with(&root) {
+        if !path.starts_with(root) {
             return Err(Error::invalid(format!(
                 "the overlay {name} is a link that leads out of the `root` of [extensions.config_overlay]"
             )));
@@ -49,22 +52,10 @@ pub(crate) fn read(
         }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
-        file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-        texts.insert(name.clone(), text(name, bytes, max_bytes)?);
+        file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+        texts.take(name, bytes)?;
     }
     Ok(texts)
-}
-
-/// The text of a file that is not larger than it may be.
-pub(crate) fn text(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<String> {
-    if bytes.len() as u64 > max_bytes {
-        return Err(too_large(name, max_bytes));
-    }
-    String::from_utf8(bytes).map_err(|_| Error::invalid(format!("the overlay {name} is not a text in UTF-8")))
-}
-
-pub(crate) fn too_large(name: &str, max_bytes: u64) -> Error {
-    Error::invalid(format!("the overlay {name} is larger than {max_bytes} bytes, the `max_file_bytes` of the settings"))
 }
 
 fn canonical_root(root: &Path) -> Result<PathBuf> {

@@ -1,8 +1,13 @@
 //! Reads the files of a cluster: within a time limit, and never so that a file system that hangs takes the server with it.
 
-use crate::{directory, git::WorkingCopy, repos, settings::OverlaySettings};
+use crate::{
+    directory,
+    git::WorkingCopy,
+    repos,
+    settings::OverlaySettings,
+    texts::Limits,
+};
 use rivetgun::prelude::*;
-use serde_saphyr::UserMessageFormatter;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -31,58 +36,45 @@ impl Reader {
         names: BTreeSet<String>,
     ) -> Result<BTreeMap<String, Object>> {
         let limit = settings.read_timeout();
-        let read = tokio::time::timeout(limit, self.texts(settings, repo, names)).await;
-        let texts = read.map_err(|_| {
+        tokio::time::timeout(limit, self.files(settings, repo, names)).await.map_err(|_| {
             Error::unavailable(format!(
                 "the overlay directory `{}` was not read within {} s: see whether its file system answers, or set a \
                  longer `read_timeout`",
                 repo.path,
                 limit.as_secs()
             ))
-        })??;
-        texts.into_iter().map(|(name, text)| parse(&name, &text).map(|overlay| (name, overlay))).collect()
+        })?
     }
 
-    async fn texts(
+    async fn files(
         &self,
         settings: &OverlaySettings,
         repo: &repos::Model,
         names: BTreeSet<String>,
-    ) -> Result<BTreeMap<String, String>> {
-        let (root, path, max_bytes) = (settings.root()?.to_owned(), repo.path.clone(), settings.max_file_bytes);
+    ) -> Result<BTreeMap<String, Object>> {
+        let (root, path, limits) = (settings.root()?.to_owned(), repo.path.clone(), Limits::of(settings));
         match &repo.git_ref {
-            None => {
-                let read = move || directory::read(&root, &directory::find(&root, &path)?, &names, max_bytes);
-                self.aside(read).await
-            }
+            None => self.aside(move || directory::read(&directory::find(&root, &path)?, &names, limits)?.parse()).await,
             Some(git_ref) => {
-                let directory = self.aside(move || directory::find(&root, &path)).await?;
-                WorkingCopy { settings, directory, path: &repo.path }.read(git_ref, &names).await
+                let place = self.aside(move || directory::find(&root, &path)).await?;
+                let copy = WorkingCopy { reader: self, git: &settings.git, place, path: &repo.path };
+                let texts = copy.read(git_ref, &names, limits).await?;
+                self.aside(move || texts.parse()).await
             }
         }
     }
 
     /// Runs blocking calls where they block nobody else.
-    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let permit = Arc::clone(&self.0).acquire_owned().await?;
         tokio::task::spawn_blocking(move || {
             let _held_until_it_returns = permit;
             work()
         })
         .await?
-    }
-}
-
-/// Reads the YAML of an overlay. What stands twice in one mapping is an error: only one of them would count.
-fn parse(name: &str, text: &str) -> Result<Object> {
-    let wrong = |detail: String| Error::invalid(format!("the overlay {name}: {detail}"));
-    let options = serde_saphyr::options! { with_snippet: false };
-    match serde_saphyr::from_str_with_options(text, options) {
-        Ok(Value::Object(overlay)) => Ok(overlay),
-        // A file without anything but comments.
-        Ok(Value::Null) => Ok(Object::new()),
-        Ok(_) => Err(wrong("it must be a mapping of keys to values".to_owned())),
-        Err(error) => Err(wrong(error.render_with_formatter(&UserMessageFormatter))),
     }
 }
 

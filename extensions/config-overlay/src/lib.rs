@@ -9,6 +9,7 @@ mod overlay;
 mod repos;
 mod rule;
 mod settings;
+mod texts;
 mod whitelist;
 
 use overlay::Overlay;

@@ -18,13 +18,21 @@ pub struct OverlaySettings {
     read_timeout: NonZeroU32,
     /// Bytes of the largest file that is read.
     pub(crate) max_file_bytes: u64,
+    /// Bytes of all files of a cluster together.
+    pub(crate) max_total_bytes: u64,
     /// The program that reads what a ref points to.
     pub(crate) git: PathBuf,
 }
 
 impl Default for OverlaySettings {
     fn default() -> Self {
-        Self { root: None, read_timeout: NonZeroU32::MIN.saturating_add(9), max_file_bytes: 1 << 20, git: "git".into() }
+        Self {
+            root: None,
+            read_timeout: NonZeroU32::MIN.saturating_add(9),
+            max_file_bytes: 1 << 20,
+            max_total_bytes: 16 << 20,
+            git: "git".into(),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What is wrong with files is told with file and line, before anything is sent.
 
-use crate::common::{Site, with_site};
+use crate::{
+    common::{Site, with_site},
+    git::{commit, git},
+};
 use rivetgun::testkit::on_both_databases;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -50,6 +53,26 @@ fn what_cannot_be_an_overlay_is_told() {
             assert!(trouble.starts_with(told), "{trouble}");
             assert!(!trouble.contains(&site.path("").display().to_string()), "{trouble}");
         }
+    });
+}
+
+#[test]
+fn all_files_of_a_cluster_together_are_as_large_as_they_may_be_and_no_larger() {
+    with_site("max_total_bytes = 100", async |site| {
+        let cluster = site.cluster(json!({})).await;
+        let repo = site.overlay(&cluster, None).await;
+        site.write("sites/global.yaml", [b'#'; 60]).await;
+        site.write("sites/roles/compute.yaml", [b'#'; 40]).await;
+        site.data(&cluster).await;
+        site.write("sites/roles/compute.yaml", [b'#'; 41]).await;
+        let told = "the overlays of the cluster, up to roles/compute.yaml, are larger than 100 bytes, the \
+                    `max_total_bytes` of the settings";
+        assert_eq!(site.trouble(&cluster).await, told);
+        git(&site, &["init", "--quiet"]).await;
+        commit(&site).await;
+        let wanted = json!({"repo_name": "sites", "env_id": cluster, "path": "sites", "ref": "HEAD"});
+        site.server.put(&format!("/config_overlay/repos/{}", repo["id"]), wanted).await.expect(200);
+        assert_eq!(site.trouble(&cluster).await, told);
     });
 }
 

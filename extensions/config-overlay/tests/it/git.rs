@@ -123,12 +123,12 @@ fn a_git_that_hangs_is_given_up_and_killed() {
     });
 }
 
-async fn commit(site: &Site) {
+pub(crate) async fn commit(site: &Site) {
     git(site, &["add", "--all"]).await;
     git(site, &["commit", "--quiet", "--message", "overlays"]).await;
 }
 
-async fn git(site: &Site, arguments: &[&str]) {
+pub(crate) async fn git(site: &Site, arguments: &[&str]) {
     tokio::fs::create_dir_all(site.path("sites")).await.expect("a directory");
     git_in(site, "sites", arguments).await;
 }
