@@ -4,7 +4,7 @@ use crate::{
     directory,
     git::WorkingCopy,
     repos,
-    settings::OverlaySettings,
+    settings::{self, OverlaySettings},
     texts::Limits,
 };
 use rivetgun::prelude::*;
@@ -16,6 +16,9 @@ use tokio::sync::Semaphore;
 
 /// How many threads may wait for file systems. One that hangs for ever keeps those that it has got, and no more.
 const READERS: usize = 4;
+
+/// Whoever asks about the root while that hangs waits for the one thread that asks.
+static ROOT_CHECK: Semaphore = Semaphore::const_new(1);
 
 /// Reads overlays.
 #[derive(Debug, Clone)]
@@ -76,6 +79,22 @@ impl Reader {
         })
         .await?
     }
+}
+
+/// Refuses a root that is not set, or in which nothing can lie: whoever says where overlays lie is told what to do first.
+pub(crate) async fn check_root(settings: &OverlaySettings) -> Result<()> {
+    let root = settings.root().map_err(|error| Error::invalid(error.public()))?.to_owned();
+    let check = async {
+        let permit = ROOT_CHECK.acquire().await?;
+        let check = move || {
+            let _held_until_it_returns = permit;
+            settings::check_root(&root)
+        };
+        tokio::task::spawn_blocking(check).await?
+    };
+    tokio::time::timeout(settings.read_timeout(), check).await.map_err(|_| {
+        Error::unavailable("the `root` of [extensions.config_overlay] does not answer: see to its file system")
+    })?
 }
 
 #[cfg(test)]

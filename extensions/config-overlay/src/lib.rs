@@ -23,6 +23,10 @@ pub struct ConfigOverlay;
 
 #[extension(name = "config_overlay", settings = OverlaySettings)]
 impl Extension for ConfigOverlay {
+    fn validate(&self, cx: &SetupContext<'_>) -> Result<()> {
+        cx.settings::<Self>().check()
+    }
+
     fn urls(&self) -> Urls {
         urls! {
             r"/config_overlay/repos/?" => get(repos::list).post(repos::create),

@@ -1,5 +1,6 @@
 //! Where the overlays of each cluster lie: the table, and the URLs that change it.
 
+use crate::{ConfigOverlay, files};
 use rivetgun::prelude::{
     Json, // and not the column type of that name
     sea_orm::{ActiveValue::Set, IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*},
@@ -52,6 +53,7 @@ pub(crate) async fn show(cx: ExtensionContext, Path(id): Path<i64>) -> Result<Js
 /// Says where the overlays of a cluster lie.
 pub(crate) async fn create(cx: ExtensionContext, Json(repo): Json<Repo>) -> Result<(StatusCode, Json<Model>)> {
     repo.check()?;
+    files::check_root(cx.settings::<ConfigOverlay>()).await?;
     let tx = cx.transaction().await?;
     if tx.lock_cluster(repo.env_id).await?.is_none() {
         return Err(Error::mistakes([("/env_id", "Invalid cluster ID")]));

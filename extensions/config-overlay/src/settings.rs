@@ -44,7 +44,33 @@ impl OverlaySettings {
         })
     }
 
+    /// Checks the `root`, where one is set: without one the extension has nothing to read, and nobody can say where.
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.root {
+            Some(root) => check_root(root),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn read_timeout(&self) -> Duration {
         Duration::from_secs(self.read_timeout.get().into())
+    }
+}
+
+/// Whether overlays can lie below a root; what to do where they cannot. This asks the file system.
+pub(crate) fn check_root(root: &Path) -> Result<()> {
+    if !root.is_absolute() {
+        return Err(Error::invalid(
+            "the `root` of [extensions.config_overlay] is not an absolute path: write it from `/` on",
+        ));
+    }
+    match root.metadata() {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::invalid(
+            "the `root` of [extensions.config_overlay] is not a directory: make it one, or set another",
+        )),
+        Err(error) => Err(Error::invalid(format!(
+            "the `root` of [extensions.config_overlay] cannot be read ({error}): make it, or set another"
+        ))),
     }
 }

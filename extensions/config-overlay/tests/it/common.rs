@@ -14,13 +14,15 @@ pub(crate) struct Site {
 /// Runs a test on both databases, each time with an empty root; `settings` are more of the extension's section.
 pub(crate) fn with_site(settings: &str, test: impl AsyncFn(Site)) {
     let root = TempDir::new().expect("a temporary directory");
+    std::fs::create_dir(root.path().join("root")).expect("a root");
     let path = root.path().display();
     let settings = format!("[extensions.config_overlay]\nroot = '{path}/root'\n{settings}");
     on_both_databases(&settings, async |server| {
         let site = Site { server, root: root.path().join("root") };
-        drop(tokio::fs::remove_dir_all(&site.root).await);
-        tokio::fs::create_dir(&site.root).await.expect("a root");
         test(site).await;
+        // The server of the next database begins with an empty one.
+        drop(tokio::fs::remove_dir_all(root.path().join("root")).await);
+        tokio::fs::create_dir(root.path().join("root")).await.expect("a root");
     });
 }
 
@@ -64,11 +66,16 @@ impl Site {
         self.server.get(&format!("/clusters/{cluster}/orchestrator/deployment/defaults")).await.expect(200)
     }
 
-    /// Why there are no deployment data.
+    /// What is wrong with files, so that there are no deployment data.
     pub(crate) async fn trouble(&self, cluster: &Value) -> String {
+        self.refused(cluster, 422).await
+    }
+
+    /// Why there are no deployment data, as an answer of this status.
+    pub(crate) async fn refused(&self, cluster: &Value, status: u16) -> String {
         let path = format!("/clusters/{cluster}/orchestrator/deployment/defaults");
         let answer = self.server.get(&path).await;
-        assert_eq!(answer.status(), 500, "{}", answer.text());
+        assert_eq!(answer.status(), status, "{}", answer.text());
         let detail = answer.json()["detail"].clone();
         let detail = detail.as_str().expect("a text");
         let told = detail.strip_prefix("pipeline Overlay of extension `config_overlay` failed in prepare: ");

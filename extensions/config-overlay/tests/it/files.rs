@@ -4,7 +4,7 @@ use crate::{
     common::{Site, with_site},
     git::{commit, git},
 };
-use rivetgun::testkit::on_both_databases;
+use rivetgun::testkit::{TestServer, on_both_databases};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -117,7 +117,7 @@ fn a_directory_or_a_root_that_is_missing_is_an_error_that_says_what_to_do() {
         let cluster = site.cluster(json!({})).await;
         site.overlay(&cluster, None).await;
         tokio::fs::remove_dir(site.path("sites")).await.expect("it is there");
-        let trouble = site.trouble(&cluster).await;
+        let trouble = site.refused(&cluster, 503).await;
         assert!(trouble.starts_with("the overlay directory `sites` cannot be read (No such file"), "{trouble}");
         assert!(
             trouble.contains("make it below the `root` of [extensions.config_overlay], or change the path"),
@@ -126,21 +126,51 @@ fn a_directory_or_a_root_that_is_missing_is_an_error_that_says_what_to_do() {
         site.write("sites", "a file").await;
         assert_eq!(site.trouble(&cluster).await, "the overlay directory `sites` is not a directory");
         tokio::fs::remove_dir_all(site.path("")).await.expect("it is there");
-        let trouble = site.trouble(&cluster).await;
+        let trouble = site.refused(&cluster, 503).await;
         assert!(
             trouble.starts_with("the `root` of [extensions.config_overlay] cannot be read (No such file"),
             "{trouble}"
         );
     });
+}
+
+#[test]
+fn whoever_says_where_overlays_lie_is_told_what_the_root_lacks() {
+    with_site("", async |site| {
+        let cluster = site.cluster(json!({})).await;
+        let repo = json!({"repo_name": "sites", "env_id": cluster, "path": "sites"});
+        tokio::fs::remove_dir_all(site.path("")).await.expect("it is there");
+        let problem = site.server.post("/config_overlay/repos", repo.clone()).await.expect(400);
+        let detail = problem["detail"].as_str().expect("a text");
+        assert!(
+            detail.contains("cannot be read (No such file") && detail.contains("make it, or set another"),
+            "{detail}"
+        );
+    });
     on_both_databases("", async |server| {
         let cluster = server.create_cluster("north").await["id"].clone();
-        server.put(&format!("/clusters/{cluster}/extensions"), json!(["config_overlay"])).await.expect(200);
         let repo = json!({"repo_name": "sites", "env_id": cluster, "path": "sites"});
-        server.post("/config_overlay/repos", repo).await.expect(201);
-        let problem = server.get(&format!("/clusters/{cluster}/orchestrator/deployment/defaults")).await.expect(500);
+        let problem = server.post("/config_overlay/repos", repo).await.expect(400);
         let told = "no `root` is set: write it below [extensions.config_overlay] in the settings file";
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with(told)), "{problem}");
+        assert_eq!(problem["detail"], told);
     });
+}
+
+#[test]
+fn a_root_that_cannot_be_one_keeps_the_server_from_starting() {
+    for (root, told) in [
+        ("overlays", "is not an absolute path: write it from `/` on"),
+        ("/dev/null", "is not a directory: make it one, or set another"),
+        ("/nowhere/at/all", "cannot be read (No such file or directory (os error 2)): make it, or set another"),
+    ] {
+        let refused = std::panic::catch_unwind(|| {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(TestServer::start(None, &format!("[extensions.config_overlay]\nroot = '{root}'")))
+        });
+        let panic = refused.err().expect("it does not start");
+        let message = panic.downcast_ref::<String>().expect("a text");
+        assert!(message.contains(told), "{message}");
+    }
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn what_cannot_be_read_at_a_ref_is_told() {
         let cluster = site.cluster(json!({})).await;
         site.overlay(&cluster, Some("main")).await;
         assert_eq!(
-            site.trouble(&cluster).await,
+            site.refused(&cluster, 503).await,
             "git cannot read the working copy `sites`; the server's log tells why"
         );
         git(&site, &["init", "--quiet", "--initial-branch", "main"]).await;
@@ -89,7 +89,7 @@ fn a_repository_that_came_as_files_of_another_is_not_taken_for_one() {
         site.overlay(&cluster, Some("HEAD")).await;
         git(&site, &["init", "--quiet", "--bare"]).await;
         assert_eq!(
-            site.trouble(&cluster).await,
+            site.refused(&cluster, 503).await,
             "git cannot read the working copy `sites`; the server's log tells why"
         );
     });
@@ -103,7 +103,7 @@ fn a_git_that_hangs_is_given_up_and_killed() {
         site.write("sites/hangs", "#!/bin/sh\necho $$ >pid\nexec sleep 600\n").await;
         run(Command::new("chmod").arg("+x").arg(site.path("sites/hangs"))).await;
         let begin = Instant::now();
-        let told = site.trouble(&cluster).await;
+        let told = site.refused(&cluster, 503).await;
         assert!(told.starts_with("the overlay directory `sites` was not read within 1 s: "), "{told}");
         assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
         let pid = tokio::fs::read_to_string(site.path("sites/pid")).await.expect("it ran");
