@@ -159,6 +159,8 @@ impl fmt::Display for Filter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Alternative { kind, action, key }) in self.alternatives.iter().enumerate() {
             let space = if index == 0 { "" } else { " " };
+            // The third part alone may hold dots.
+            let [kind, action] = [kind, action].map(|part| part.to_string().replace('.', r"\."));
             write!(formatter, "{space}{kind}.{action}.{key}")?;
         }
         Ok(())
@@ -210,6 +212,7 @@ mod tests {
             assert_eq!(takes(filter, created), expected, "{filter}");
         }
         assert!(takes(r"own.did.a\,b\*\ c.d", ("own", "did", "a,b* c.d")));
+        assert_eq!(r"a\.b.c.d.e".parse::<Filter>().map(|filter| filter.to_string()).as_deref(), Ok(r"a\.b.c.d.e"));
     }
 
     #[test]
