@@ -204,11 +204,11 @@ fn a_failing_stage_stops_the_task_before_anything_was_sent_or_changed() {
             ("prepare", "panic", 500, "panicked"),
             ("prepare", "hang", 504, "took longer than 300 ms"),
             ("process_provisioning", "error", 500, "failed"),
-            ("process_provisioning", "invalid", 500, "the attribute `disk` is missing"),
+            ("process_provisioning", "invalid", 422, "the attribute `disk` is missing"),
             ("process_provisioning", "panic", 500, "panicked"),
             ("process_provisioning", "block", 504, "took longer than 300 ms"),
             ("process_provisioning_for_node", "error", 500, "failed"),
-            ("process_provisioning_for_node", "invalid", 500, "the attribute `disk` is missing"),
+            ("process_provisioning_for_node", "invalid", 422, "the attribute `disk` is missing"),
             ("process_provisioning_for_node", "panic", 500, "panicked"),
         ] {
             let (cluster, _) = cluster_with_nodes(&server, &format!("{stage}: {how}"), 3).await;

@@ -231,7 +231,8 @@ impl ExtensionContext {
         &self.db
     }
 
-    /// Begins a transaction, for statements that must succeed or fail together.
+    /// Begins a transaction, for statements that must succeed or fail together. Wait for nothing else while it is open, and for
+    /// no other system: it holds a connection, and on SQLite all others who want to write wait for it.
     ///
     /// # Errors
     /// When the database is busy or out of reach.

@@ -44,9 +44,17 @@ pub(crate) fn is_statement_timeout(error: &DbErr) -> bool {
     code_of(error).is_some_and(|code| code == "57014")
 }
 
+/// Whether SQLite says that another connection is at work just now.
+pub(crate) fn is_busy(error: &DbErr) -> bool {
+    code_of(error).and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
 /// The code of the database: an SQLSTATE, or SQLite's extended result code.
 pub(crate) fn code_of(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
         return None;
     };
     match &**cause {

@@ -35,7 +35,7 @@ pub(crate) use buffer::buffered;
 pub use buffer::take_buffered;
 pub(crate) use clusters::{ClusterFilter, NewCluster};
 pub(crate) use dead_letters::{DeadLetter, DeadLetters};
-pub(crate) use fault::{DatabaseFault, fault_of, is_statement_timeout};
+pub(crate) use fault::{DatabaseFault, fault_of, is_busy, is_statement_timeout};
 pub(crate) use groups::GroupFilter;
 pub(crate) use journal::Journal;
 pub(crate) use logs::LogLine;
@@ -50,6 +50,7 @@ pub(crate) use subscriptions::{Claim, Delivery, DeliveryState, Kept, Replica, Su
 pub(crate) use tasks::{NewTask, TaskFilter};
 
 use crate::principal;
+use backon::{ConstantBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use fence::Gate;
 use rivetgun_migrations::BUFFER_TABLE as BUFFER;
@@ -121,7 +122,9 @@ impl Store {
         }
         let gate = Gate::default();
         let url = Url(url.into());
-        let connection = connect(&url, 8, &gate).await?;
+        // Of several servers that make a file at once one switches its journal, and SQLite lets the others not wait for that.
+        let patience = ConstantBuilder::default().with_delay(Duration::from_millis(50)).with_max_times(100);
+        let connection = (|| connect(&url, 8, &gate)).retry(patience).when(is_busy).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
         Ok(Self { connection, url, gate, is_aside: false, writer, bell: Bell::default() })
     }
