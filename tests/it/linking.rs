@@ -12,8 +12,8 @@ use std::{
     process::Command,
 };
 
-const WORKSPACE: [&str; 9] =
-    ["Cargo.toml", "Cargo.lock", "src", "core", "macros", "migrations", "extensions", "examples", "tests"];
+const WORKSPACE: [&str; 10] =
+    ["Cargo.toml", "Cargo.lock", "src", "core", "macros", "migrations", "outbound", "extensions", "examples", "tests"];
 
 #[test]
 fn a_line_in_the_dependencies_is_all_that_an_extension_needs_in_debug() {

@@ -168,3 +168,30 @@ fn a_filter_that_is_none_stops_the_start_and_is_told() {
         assert!(message.contains(part), "{part} in {message}");
     }
 }
+
+#[test]
+fn what_a_subscriber_has_not_read_is_kept_however_old_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for url in [None, rivetgun::testkit::new_postgres_database().ok()] {
+        let url = url.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", dir.path().join("db").display()));
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let server = TestServer::start(Some(url.clone()), &watching(r#"{s = "nodes.create.*"}"#)).await;
+            node_named(&server, 1, "well").await;
+            is_told(&server, "s", &["nodes.create.1"]).await;
+            server.stop().await;
+            // While nobody delivers, and everything is old enough at once.
+            let forgetful = "[events]\nretention_days = 0";
+            let deaf = TestServer::start(Some(url.clone()), forgetful).await;
+            node_named(&deaf, 2, "well").await;
+            deaf.stop().await;
+            let deaf = TestServer::start(Some(url.clone()), forgetful).await;
+            // The first look at what is old has come so far when what was read before is gone.
+            deaf.wait_for("/events?filter=nodes.create.*", |log| list(log).len() == 1).await;
+            deaf.stop().await;
+            let server = TestServer::start(Some(url), &watching(r#"{s = "nodes.create.*"}"#)).await;
+            is_told(&server, "s", &["nodes.create.1", "nodes.create.2"]).await;
+            server.stop().await;
+        });
+    }
+}
