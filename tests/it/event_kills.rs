@@ -30,7 +30,7 @@ const LIFE: Duration = Duration::from_millis(1_500);
 const CLIENTS: usize = 4;
 const NODES: usize = 5;
 
-/// Two subscribers that hear of everything that happens to nodes, one of which fails now and then.
+/// Two subscribers, which fail now and then.
 const SETTINGS: &str = "[events]\nfirst_retry_ms = 20\nattempts = 1000\n\
                         [extensions.listener]\nwatch = {one = \"nodes.*.*\", other = \"nodes.update.*\"}";
 

@@ -195,3 +195,34 @@ fn what_a_subscriber_has_not_read_is_kept_however_old_it_is() {
         });
     }
 }
+
+#[test]
+fn what_is_done_behind_a_slow_event_is_not_done_again_by_the_next_server() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for url in [None, rivetgun::testkit::new_postgres_database().ok()] {
+        let url = url.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", dir.path().join("db").display()));
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let settings = watching(r#"{s = "nodes.create,update.*"}"#).replace("200\n", "2000\n");
+            let server = TestServer::start(Some(url.clone()), &settings).await;
+            node_named(&server, 1, "is slow").await;
+            for rack in 1..=9 {
+                server.put("/nodes/1", json!({"labels": {"rack": rack}})).await.expect(200);
+            }
+            for number in 2..=9 {
+                node_named(&server, number, "well").await;
+            }
+            until("the quick ones are done", async || {
+                told(&server, "s").await.iter().filter(|told| !told.ends_with(".1")).count() == 8
+            })
+            .await;
+            assert!(told(&server, "s").await.len() < 18, "the slow one is not done yet");
+            server.stop().await;
+            let server = TestServer::start(Some(url), &settings).await;
+            let mut expected: Vec<String> = (1..=9).map(|number| format!("nodes.create.{number}")).collect();
+            expected.extend(["nodes.update.1"; 9].map(str::to_owned));
+            is_told(&server, "s", &expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            server.stop().await;
+        });
+    }
+}
