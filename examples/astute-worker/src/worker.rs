@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) held: BTreeSet<String>,
     pub(crate) holds_all: bool,
     pub(crate) says_all_twice: bool,
+    /// How long it takes to begin with a message that it has taken.
+    pub(crate) nap: Duration,
     /// How often it has said something that the broker has.
     pub(crate) said: usize,
     /// The messages that are worked on, from when they are noted.
@@ -131,6 +133,11 @@ impl Worker {
         self.tasks.shutdown().await;
         let gone = tokio::time::timeout(PATIENCE, self.shared.link.is_deaf()).await;
         assert!(gone.is_ok(), "the broker still knows it");
+    }
+
+    /// From now on it takes so long to begin with a message that it has taken.
+    pub fn nap(&self, nap: Duration) {
+        self.shared.state.send_modify(|state| state.nap = nap);
     }
 
     /// Everything is said twice from now on.
@@ -245,6 +252,8 @@ async fn take_requests(shared: Arc<Shared>) {
                     break;
                 }
                 let Ok(received) = Received::of(&delivery) else { continue };
+                let nap = shared.state.borrow().nap;
+                tokio::time::sleep(nap).await;
                 let is_new = shared.note(&received);
                 if is_new {
                     works.spawn(work::work_on(Arc::clone(&shared), received));

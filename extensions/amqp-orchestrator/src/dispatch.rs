@@ -39,13 +39,11 @@ async fn hand_over(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatc
     let is_unsent = |message: &Model| matches!(message.state, State::Written | State::Sending);
     for message in unsent.into_iter().filter(is_unsent) {
         send(broker, cx, dispatch, &message).await?;
-        let sent = [message.uuid].into();
-        persist(|| messages::mark(cx, &sent, State::Sent)).await?;
     }
     Ok(Receipt::new(dispatch.task.to_string()))
 }
 
-/// Publishes a message until the broker has it for good.
+/// Publishes a message until the broker has it for good, or a stop took it back before it was on its way.
 async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, message: &Model) -> Result<()> {
     let settings = cx.settings::<AmqpOrchestrator>();
     let (data, wanted, compression) = (dispatch.clone(), message.clone(), settings.compression);
@@ -55,19 +53,23 @@ async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, me
         Work::Stop => Address { exchange: settings.stops.get(), routing_key: "".into() },
         _ => requests(),
     };
+    let this = [message.uuid].into();
     let mut outage = Outage::default();
     loop {
         let properties = broker::properties(message.uuid, compression);
         let published = async {
             broker.link(settings).await?;
             // A stop has to tell what may be with the broker from what cannot be.
-            let sending = [message.uuid].into();
-            let marked = persist(|| messages::mark(cx, &sending, State::Sending)).await;
-            marked.map_err(|error| Trouble::Away(error.to_string()))?;
-            broker.publish(settings, &to, &body, properties).await
+            let marked = persist(|| messages::mark(cx, &this, State::Sending)).await;
+            let is_wanted = marked.map_err(|error| Trouble::Away(error.to_string()))? == 1;
+            if is_wanted {
+                broker.publish(settings, &to, &body, properties).await?;
+            }
+            Ok(is_wanted)
         };
         match published.await {
-            Ok(()) => break,
+            Ok(true) => break,
+            Ok(false) => return Ok(()),
             Err(Trouble::Unroutable) if dispatch.work == Work::Stop => {
                 let nobody = format!("no Astute listens at the exchange `{}`; start it, and stop again", to.exchange);
                 return Err(Error::unavailable(nobody));
@@ -76,6 +78,7 @@ async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, me
         }
     }
     outage.end(cx, dispatch).await;
+    persist(|| messages::mark(cx, &this, State::Sent)).await?;
     let (method, _) = message.method.names();
     let (place, bytes) = (message.place + 1, body.len());
     log(cx, dispatch, format!("sent {method} {place}/{}: {bytes} bytes, {}", message.total, message.uuid)).await;

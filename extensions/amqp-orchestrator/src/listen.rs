@@ -112,6 +112,9 @@ async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
         tracing::debug!(task = %uuid, method = reply.method, "a reply to a message that is not known, or not any more");
         return Ok(());
     };
+    if message.state.may_become(State::Taken) {
+        messages::mark(cx, &[uuid].into(), State::Taken).await?;
+    }
     let stops = match message.method {
         Method::Provision | Method::Deploy => messages::that_stop(cx.db(), &[uuid].into()).await?,
         _ => Vec::new(),
@@ -133,7 +136,7 @@ async fn apply(cx: &OrchestratorContext, reply: &Reply) -> Result<()> {
         let left: Vec<i64> = message.nodes.0.iter().copied().filter(|node| !taken.contains(node)).collect();
         tell(cx, &message, each(&left, &said)).await?;
     }
-    if is_last && message.state != State::Ended {
+    if is_last && message.state.may_become(State::Ended) {
         messages::mark(cx, &ended, State::Ended).await?;
     }
     Ok(())

@@ -62,6 +62,12 @@ pub(crate) enum State {
     /// The broker has it for good.
     #[sea_orm(string_value = "sent")]
     Sent,
+    /// An Astute has replied to it.
+    #[sea_orm(string_value = "taken")]
+    Taken,
+    /// It is being taken back from the broker, which may have done so already.
+    #[sea_orm(string_value = "withdrawing")]
+    Withdrawing,
     /// It was taken back from the broker before anybody had taken it.
     #[sea_orm(string_value = "withdrawn")]
     Withdrawn,
@@ -71,14 +77,22 @@ pub(crate) enum State {
 }
 
 impl State {
+    pub(crate) fn may_become(self, next: Self) -> bool {
+        next.after().contains(&self)
+    }
+
     /// What it may follow: a reply can be here before the confirmation of the message that it answers.
     fn after(self) -> &'static [Self] {
         match self {
             Self::Written => &[],
-            Self::Sending => &[Self::Written],
+            Self::Sending => &[Self::Written, Self::Sending],
             Self::Sent => &[Self::Written, Self::Sending],
-            Self::Withdrawn => &[Self::Written, Self::Sending, Self::Sent],
-            Self::Ended => &[Self::Written, Self::Sending, Self::Sent, Self::Withdrawn],
+            Self::Taken => &[Self::Written, Self::Sending, Self::Sent, Self::Withdrawing],
+            Self::Withdrawing => &[Self::Sending, Self::Sent],
+            Self::Withdrawn => &[Self::Written, Self::Withdrawing],
+            Self::Ended => {
+                &[Self::Written, Self::Sending, Self::Sent, Self::Taken, Self::Withdrawing, Self::Withdrawn]
+            }
         }
     }
 }
@@ -216,10 +230,10 @@ pub(crate) async fn that_stop(db: &Db, uuids: &BTreeSet<Uuid>) -> Result<Vec<Mod
     Ok(Entity::find().filter(Column::Stops.is_in(uuids.iter().copied())).all(db).await?)
 }
 
-/// Those of these messages that are in this state.
-pub(crate) async fn in_state(db: &Db, uuids: &BTreeSet<Uuid>, state: State) -> Result<BTreeSet<Uuid>> {
+/// Those of these messages that are in one of these states.
+pub(crate) async fn in_state(db: &Db, uuids: &BTreeSet<Uuid>, states: &[State]) -> Result<BTreeSet<Uuid>> {
     let of_these = Entity::find().filter(Column::Uuid.is_in(uuids.iter().copied()));
-    let found = of_these.filter(Column::State.eq(state)).all(db).await?;
+    let found = of_these.filter(Column::State.is_in(states.iter().copied())).all(db).await?;
     Ok(found.into_iter().map(|message| message.uuid).collect())
 }
 
@@ -228,16 +242,17 @@ pub(crate) async fn are_there(db: &Db) -> Result<bool> {
     Ok(Entity::find().one(db).await?.is_some())
 }
 
-/// Notes how far messages are, if they are not further.
-pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &BTreeSet<Uuid>, state: State) -> Result<()> {
+/// Notes how far messages are, if they are not further; how many of them are so far now.
+pub(crate) async fn mark(cx: &OrchestratorContext, uuids: &BTreeSet<Uuid>, state: State) -> Result<u64> {
     if uuids.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let tx = cx.transaction().await?;
     let mark = Entity::update_many().col_expr(Column::State, Expr::value(state));
     let these = Column::Uuid.is_in(uuids.iter().copied());
-    mark.filter(these).filter(Column::State.is_in(state.after().iter().copied())).exec(&*tx).await?;
-    tx.commit().await
+    let marked = mark.filter(these).filter(Column::State.is_in(state.after().iter().copied())).exec(&*tx).await?;
+    tx.commit().await?;
+    Ok(marked.rows_affected)
 }
 
 /// Writes what is there already, to see whether the database lets anybody write.

@@ -12,7 +12,16 @@ use lapin::{
     types::FieldTable,
 };
 use rivetgun::prelude::*;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+
+/// How long a message may be on its way to the broker, which has as long to confirm it.
+const SENDING: Duration = Duration::from_secs(30);
+
+/// How long an Astute that has taken a message may take to say so: it does that before anything else.
+const LIFE: Duration = Duration::from_secs(10);
+
+/// How often it is looked how far a message is.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The messages of a stop that Astute has to get. Nodes whose work is over, and those of messages that no Astute has taken
 /// yet, are done with at once; these messages are taken back.
@@ -26,11 +35,16 @@ pub(crate) async fn what_is_left(
     stops: Vec<Model>,
 ) -> Result<Vec<Model>> {
     let stopped: BTreeSet<Uuid> = stops.iter().filter_map(|stop| stop.stops).collect();
-    let mut withdrawn = withdraw(broker, cx, dispatch, &stopped).await?;
     // What was never on its way to the broker is not sent any more.
-    let unsent = persist(|| messages::in_state(cx.db(), &stopped, State::Written)).await?;
+    let unsent = persist(|| messages::in_state(cx.db(), &stopped, &[State::Written])).await?;
     persist(|| messages::mark(cx, &unsent, State::Withdrawn)).await?;
-    withdrawn.extend(unsent);
+    withdraw(broker, cx, dispatch, &stopped).await?;
+    // What is neither in the queue nor replied to is on its way to an Astute, whom a stop could overtake.
+    until_none_is(&[State::Sent, State::Withdrawing], cx, &stopped, LIFE).await?;
+    // What was being taken back when the server was killed, and nobody has it.
+    let gone = persist(|| messages::in_state(cx.db(), &stopped, &[State::Withdrawing])).await?;
+    persist(|| messages::mark(cx, &gone, State::Withdrawn)).await?;
+    let withdrawn = persist(|| messages::in_state(cx.db(), &stopped, &[State::Withdrawn])).await?;
     // After the messages are written down: what ends from here on is seen by who hears of it.
     let at_work = persist(|| at_work(cx, dispatch.cluster.id)).await?;
     let (mut done, mut left) = (Report::new(), Vec::new());
@@ -49,6 +63,22 @@ pub(crate) async fn what_is_left(
     Ok(left)
 }
 
+/// Waits until none of these messages is in one of these states, or for so long.
+async fn until_none_is(
+    states: &[State],
+    cx: &OrchestratorContext,
+    messages: &BTreeSet<Uuid>,
+    limit: Duration,
+) -> Result<()> {
+    let waiting = async {
+        while !persist(|| messages::in_state(cx.db(), messages, states)).await?.is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(limit, waiting).await.unwrap_or(Ok(()))
+}
+
 /// The nodes of a cluster that are worked on.
 async fn at_work(cx: &OrchestratorContext, cluster: i64) -> Result<BTreeSet<i64>> {
     let tx = cx.transaction().await?;
@@ -57,17 +87,20 @@ async fn at_work(cx: &OrchestratorContext, cluster: i64) -> Result<BTreeSet<i64>
     Ok(nodes.iter().filter(is_at_work).map(|node| node.id).collect())
 }
 
-/// Takes those of these messages back that nobody has taken from the queue yet; all that were ever taken back.
+/// Takes those of these messages back that nobody has taken from the queue yet.
 async fn withdraw(
     broker: &Broker,
     cx: &OrchestratorContext,
     dispatch: &Dispatch,
     wanted: &BTreeSet<Uuid>,
-) -> Result<BTreeSet<Uuid>> {
+) -> Result<()> {
     let mut outage = Outage::default();
     loop {
         let attempt = async {
             let link = broker.link(cx.settings::<AmqpOrchestrator>()).await?;
+            // Somebody is about to publish it, be it for the second time.
+            let sent = until_none_is(&[State::Sending], cx, wanted, SENDING).await;
+            sent.map_err(|error| Trouble::Away(error.to_string()))?;
             broker::answered(withdraw_from(&link, cx, wanted)).await
         };
         match attempt.await {
@@ -76,7 +109,7 @@ async fn withdraw(
         }
     }
     outage.end(cx, dispatch).await;
-    persist(|| messages::in_state(cx.db(), wanted, State::Withdrawn)).await
+    Ok(())
 }
 
 /// Takes those of these messages back that nobody has taken from the queue yet; these.
@@ -96,16 +129,18 @@ pub(crate) async fn withdraw_from(
         // All of the queue is looked through: a message that was sent again is there twice.
         found.extend(id.filter(|id| wanted.contains(id)).map(|id| (id, message.delivery.acker)));
     }
-    let mut ids = BTreeSet::new();
-    for (id, acker) in found {
+    let mark = async |ids: &BTreeSet<Uuid>, state| {
+        let marked = persist(|| messages::mark(cx, ids, state)).await;
+        marked.map_err(|error| Trouble::Away(error.to_string()))
+    };
+    // Whoever is killed between the two looks again, and listens for who may have it in the meantime.
+    let ids = found.iter().map(|(id, _)| *id).collect();
+    mark(&ids, State::Withdrawing).await?;
+    for (_, acker) in found {
         acker.ack(BasicAckOptions::default()).await?;
-        ids.insert(id);
     }
     // What is not acknowledged goes back to its place. That the channel is closed tells that the broker has done all of it.
     channel.close(200, "done".into()).await?;
-    // Only then: had the broker kept a message, an Astute could take it that is believed to be gone. Whoever is killed right
-    // here sends a stop to which nobody answers, which is the lesser evil: it can be seen, and given up.
-    let marked = persist(|| messages::mark(cx, &ids, State::Withdrawn)).await;
-    marked.map_err(|error| Trouble::Away(error.to_string()))?;
+    mark(&ids, State::Withdrawn).await?;
     Ok(ids)
 }

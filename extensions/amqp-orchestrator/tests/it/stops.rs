@@ -2,6 +2,7 @@
 
 use crate::bench::{wait_for, with_nodes};
 use rivetgun::prelude::{Value, json};
+use std::time::Duration;
 
 #[test]
 fn a_provisioning_that_is_stopped_leaves_its_nodes_erased() {
@@ -52,6 +53,22 @@ fn a_deployment_that_is_stopped_leaves_its_nodes_stopped_and_goes_on_later() {
         bench.worker.release();
         bench.work("deploy", "ready").await;
         assert_eq!(bench.status().await, "operational");
+    });
+}
+
+#[test]
+fn a_stop_does_not_overtake_the_work_that_it_stops() {
+    with_nodes(1, "", async |bench| {
+        bench.worker.hold_all();
+        bench.worker.nap(Duration::from_secs(1));
+        let task = bench.begin("provision").await;
+        let taken = async || bench.log(&task).await.iter().any(|line| line.contains("sent image_provision"));
+        wait_for("the message".to_owned(), async || taken().await && bench.worker.waiting_requests().await == 0).await;
+        // Whoever takes the work does not know of it yet, and says nothing to a stop of it.
+        bench.work("stop", "ready").await;
+        assert_eq!(bench.server.ended(&task).await["message"], "stopped");
+        let received = bench.worker.received(2).await;
+        assert_eq!(received[1].method(), "stop_deploy_task");
     });
 }
 
