@@ -1,9 +1,9 @@
 //! The server: everything that requests, commands and background work share.
 
 use crate::{
-    deploy::ByName,
+    deploy::{self, ByName},
     events::{EventRules, Streams},
-    extension::{Peer, Scope},
+    extension::{ExtensionContext, Leash, Peer, Scope},
     monitoring::{Metrics, Monitor},
     registry::{Loaded, Registry},
     settings::Settings,
@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) id: Uuid,
     pub(crate) settings: Settings,
     pub(crate) store: Store,
+    /// The same database for what extensions do outside of requests.
+    pub(crate) background_store: Store,
     pub(crate) registry: Registry,
     /// The extensions as contexts need them, in the total order.
     pub(crate) peers: Arc<[Peer]>,
@@ -101,6 +103,17 @@ impl Server {
 
     fn in_hand(&self) -> MutexGuard<'_, BTreeMap<Uuid, CancellationToken>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holds back the transactions of one piece of what extensions do outside of requests.
+    pub(crate) fn leash(&self) -> Arc<Leash> {
+        Leash::new(self.background_store.transactions())
+    }
+
+    /// The context of what an extension does outside of requests.
+    pub(crate) fn background_context(self: &Arc<Self>, loaded: &Loaded, leash: &Arc<Leash>) -> ExtensionContext {
+        let scope = self.scope(loaded, self.clock.now());
+        ExtensionContext::in_background(scope, self.background_store.clone(), deploy::desk(self), leash)
     }
 
     /// What the contexts of a call to an extension share.

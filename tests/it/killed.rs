@@ -87,7 +87,7 @@ fn live_and_die(outside: &impl Outside, database: Option<&str>) {
         assert!(told.kind() != io::ErrorKind::InvalidData, "{told}");
         drop(serving);
         let serving = start();
-        settle(&serving, &format!("kill {kill}, seed {}", moments.seed));
+        settle(&serving, outside, &format!("kill {kill}, seed {}", moments.seed));
         check(&serving, &format!("kill {kill}, after {moment:?}, seed {}", moments.seed));
         serving.terminate();
     }
@@ -222,7 +222,7 @@ fn ask(serving: &Serving, method: &str, path: &str, body: &Value) -> io::Result<
 }
 
 /// Waits until every task has ended; one that would go on for ever is stopped.
-fn settle(serving: &Serving, when: &str) {
+fn settle(serving: &Serving, outside: &impl Outside, when: &str) {
     let begin = Instant::now();
     loop {
         let tasks = serving.request("GET", "/tasks?order_by=-id", &Value::Null, 200);
@@ -238,8 +238,14 @@ fn settle(serving: &Serving, when: &str) {
                 serving.answer("PUT", &format!("{path}/stop"), &Value::Null);
             }
         }
-        let is_late = begin.elapsed() >= PATIENCE;
-        assert!(!is_late, "{when}: unfinished: {unfinished:#?}; the log: {}", without_requests(&serving.log()));
+        if begin.elapsed() >= PATIENCE {
+            let logs = unfinished.iter().map(|task| {
+                let log = serving.request("GET", &format!("/tasks/{}/log", task["id"]), &Value::Null, 200);
+                format!("{task:#}\n{log:#}\n")
+            });
+            let (logs, outside) = (logs.collect::<String>(), outside.seen());
+            panic!("{when}: unfinished: {logs}{outside}\nthe log: {}", without_requests(&serving.log()));
+        }
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

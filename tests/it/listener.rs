@@ -42,7 +42,8 @@ impl Extension for Listener {
 
     async fn handle_event(&self, cx: &EventContext, event: &Event) -> Result<()> {
         let object: Value = event.object().map_err(|error| Error::failed(error.to_string()))?;
-        match object["name"].as_str().unwrap_or_default() {
+        let name = object["name"].as_str().unwrap_or_default();
+        match name {
             name if name.strip_prefix("waits for ").is_some_and(|file| !std::path::Path::new(file).exists()) => {
                 return Err(Error::failed("it is not there"));
             }
@@ -63,6 +64,14 @@ impl Extension for Listener {
         let told = format!("{sequence} {kind}.{action}.{key}");
         let values = [cx.subscription().into(), told.into()];
         tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
-        tx.commit().await
+        match name {
+            "hangs in a transaction" => std::future::pending::<()>().await,
+            "blocks in a transaction" => loop {
+                std::thread::park();
+            },
+            "commits late" => tokio::time::sleep(Duration::from_secs(1)).await,
+            _ => {}
+        }
+        tx.commit().await.map_err(|error| if name == "commits late" { veto(error.to_string()) } else { error })
     }
 }

@@ -23,6 +23,11 @@ pub(crate) trait Outside {
     /// Whether deployments go on until they are stopped.
     fn holds(&self, _holds: bool) {}
 
+    /// What it saw last, for who looks for a mistake.
+    fn seen(&self) -> String {
+        String::new()
+    }
+
     /// Checks that of whatever came twice it can tell so.
     fn check_repetitions(&self) {}
 }
@@ -86,6 +91,12 @@ impl Outside for Amqp {
 
     fn holds(&self, holds: bool) {
         if holds { self.worker.hold_all() } else { self.worker.release() }
+    }
+
+    fn seen(&self) -> String {
+        let received = self.runtime.block_on(self.worker.received(0));
+        let last = received.iter().rev().take(4).rev();
+        last.map(|sent| format!("{} {} {}\n", sent.method(), sent.task_uuid(), sent.args()["stop_task_uuid"])).collect()
     }
 
     fn check_repetitions(&self) {

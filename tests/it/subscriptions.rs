@@ -102,6 +102,35 @@ fn a_subscriber_that_hangs_slows_neither_requests_nor_another_subscriber() {
 }
 
 #[test]
+fn a_subscriber_that_hangs_in_a_transaction_loses_it_and_slows_neither_requests_nor_another_subscriber() {
+    for name in ["hangs in a transaction", "blocks in a transaction"] {
+        let watching = r#"{hangs = "nodes.*.*", well = "clusters.create.*"}"#;
+        on_both_databases(&format!("[extensions.listener]\nwatch = {watching}"), async |server| {
+            // Each waits for the writer for less than would be an error.
+            for number in 1..=10 {
+                node_named(&server, number, name).await;
+            }
+            server.create_cluster("c").await;
+            is_told(&server, "well", &["clusters.create.1"]).await;
+            assert_eq!(told(&server, "hangs").await, [""; 0]);
+        });
+    }
+}
+
+#[test]
+fn a_transaction_that_was_held_for_too_long_cannot_be_committed() {
+    on_both_databases("[extensions.listener]\nwatch = {s = 'nodes.*.*'}", async |server| {
+        node_named(&server, 1, "commits late").await;
+        until("a dead letter", async || {
+            let dead = server.get("/extensions/listener/dead_letters").await.expect(200);
+            list(&dead).iter().any(|letter| contains(&letter["error"], "RG0302"))
+        })
+        .await;
+        assert_eq!(told(&server, "s").await, [""; 0]);
+    });
+}
+
+#[test]
 fn after_a_restart_it_goes_on_where_it_was() {
     for url in [None, rivetgun::testkit::new_postgres_database().ok()] {
         let dir = tempfile::tempdir().expect("a directory");

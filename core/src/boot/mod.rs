@@ -90,6 +90,7 @@ pub(crate) struct Linked {
 pub(crate) struct Migrated {
     linked: Linked,
     store: Store,
+    background_store: Store,
     state_dir: StateDir,
     /// Whose tables are whose: of the extensions of this build, and of those that the database knows from earlier.
     owners: Owners,
@@ -163,7 +164,8 @@ impl Linked {
             Vec::new()
         };
         let owners = store.ledger().await.map_err(MigrationError::from)?.owners(self.extension_names());
-        Ok(Migrated { linked: self, store, state_dir, owners, applied })
+        let background_store = store.beside().await.map_err(MigrationError::from)?;
+        Ok(Migrated { linked: self, store, background_store, state_dir, owners, applied })
     }
 
     /// Applies what is pending of these owners, one after the other. On a database where nothing is, this is a few reads.
@@ -243,7 +245,7 @@ async fn refuse_pending(store: &Store, migrators: &[Migrator]) -> Result<(), Boo
 impl Migrated {
     /// Puts the server together.
     pub(crate) fn assembled(self, clock: Clock) -> Assembled {
-        let Self { linked: Linked { settings, registry, urls }, store, state_dir, owners, .. } = self;
+        let Self { linked: Linked { settings, registry, urls }, store, background_store, state_dir, owners, .. } = self;
         let local = Local::new(settings.orchestrators.local.clone(), &settings.state_dir);
         let metrics = Metrics::default();
         let monitor = Monitor::new(&settings.monitoring, &registry, &metrics);
@@ -256,6 +258,7 @@ impl Migrated {
             domain: settings.domain.as_str().into(),
             settings,
             store,
+            background_store,
             orchestrators: deploy::orchestrators(local, &registry),
             registry,
             clock,

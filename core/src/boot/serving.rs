@@ -145,7 +145,9 @@ pub(crate) async fn stop_work(server: &Arc<Server>) {
     }
     server.monitor.close().await;
     life::close(server).await;
-    if let Err(error) = server.store.clone().close().await {
-        tracing::warn!(%error, "closing the database");
+    for store in [&server.background_store, &server.store] {
+        if let Err(error) = store.clone().close().await {
+            tracing::warn!(%error, "closing the database");
+        }
     }
 }

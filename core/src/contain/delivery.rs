@@ -1,14 +1,18 @@
 //! Hands an event to an extension.
 
-use super::{Call, Fault, contain};
-use crate::{extension::EventContext, model::Event, principal, registry::Loaded};
-use std::time::Duration;
+use super::{Call, Fault, OwnThread, log};
+use crate::{extension::EventContext, model::Event, registry::Loaded};
+use std::{sync::Arc, time::Duration};
 
-pub(crate) async fn deliver(loaded: &Loaded, limit: Duration, cx: &EventContext, event: &Event) -> Result<(), Fault> {
+pub(crate) async fn deliver(
+    thread: &OwnThread,
+    loaded: &Arc<Loaded>,
+    limit: Duration,
+    cx: EventContext,
+    event: Box<Event>,
+) -> Result<(), Fault> {
     let call = Call { extension: loaded.metadata.name, method: "handle_event", limit };
-    principal::acting(
-        principal::extension(loaded.metadata.name),
-        contain(call, || loaded.extension().handle_event(cx, event)),
-    )
-    .await
+    let extension = Arc::clone(loaded);
+    let handle = || async move { extension.extension().handle_event(&cx, &event).await };
+    thread.call(call, handle).await.inspect_err(|fault| log(call, fault))
 }

@@ -13,6 +13,7 @@ mod monitoring;
 mod orchestrators;
 mod provider;
 mod stages;
+mod thread;
 
 pub(crate) use crate::error::panic_text;
 pub(crate) use assembly::{Parts, assemble, demo};
@@ -24,6 +25,7 @@ pub(crate) use measure::collectors;
 pub(crate) use monitoring::{NotWritten, monitors, on_monitoring};
 pub(crate) use orchestrators::orchestrate;
 pub(crate) use stages::{StageCall, prepare, run_stage};
+pub(crate) use thread::OwnThread;
 
 use crate::extension::{Error, Kind};
 use futures_util::FutureExt;

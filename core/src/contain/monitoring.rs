@@ -1,13 +1,12 @@
 //! Calls those who hear of monitoring points.
 
-use super::{Call, Fault, attempt, contain_plain};
+use super::{Call, Fault, OwnThread, contain_plain};
 use crate::{
     extension::{ExtensionContext, Kind, SetupContext},
     model::Point,
-    principal,
     registry::Loaded,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Why points were not written.
 #[derive(Debug)]
@@ -27,15 +26,16 @@ pub(crate) fn monitors(loaded: &Loaded, cx: &SetupContext<'_>) -> bool {
 
 /// Hands points to an extension. Whoever calls this logs what becomes of it: the same may fail over and over.
 pub(crate) async fn on_monitoring(
-    loaded: &Loaded,
-    cx: &ExtensionContext,
-    points: &[Point],
+    thread: &OwnThread,
+    loaded: &Arc<Loaded>,
+    cx: ExtensionContext,
+    points: impl AsRef<[Point]> + Send + 'static,
     limit: Duration,
 ) -> Result<(), NotWritten> {
     let call = Call { extension: loaded.metadata.name, method: "on_monitoring", limit };
-    let acting = principal::extension(call.extension);
-    let attempt = attempt(call, || principal::acting(acting, loaded.extension().on_monitoring(cx, points)));
-    attempt.await.map_err(|fault| match &fault {
+    let extension = Arc::clone(loaded);
+    let write = || async move { extension.extension().on_monitoring(&cx, points.as_ref()).await };
+    thread.call(call, write).await.map_err(|fault| match &fault {
         Fault::Panicked(_) | Fault::TimedOut(_) => NotWritten::Transient(fault),
         Fault::Failed(error) if matches!(error.kind(), Kind::Unavailable(..)) => NotWritten::Transient(fault),
         Fault::Failed(_) | Fault::Refused(_) => NotWritten::Poison(fault),

@@ -64,7 +64,7 @@ struct Contained {
 impl Contained {
     fn context(&self, server: &Arc<Server>) -> OrchestratorContext {
         let scope = server.scope(&self.loaded, server.clock.now());
-        OrchestratorContext::new(scope, server.store.clone(), desk(server))
+        OrchestratorContext::new(scope, server.background_store.clone(), desk(server), &server.leash())
     }
 
     fn check(&self) -> std::result::Result<(), String> {

@@ -5,8 +5,8 @@ use super::{
     lanes::{Attempt, Ended, Lanes, Thing},
 };
 use crate::{
-    contain::{self, Fault, panic_text},
-    extension::{EventContext, ExtensionContext},
+    contain::{self, Fault, OwnThread, panic_text},
+    extension::{EventContext, Leash},
     model::{Filter, Topic},
     registry::Loaded,
     server::Server,
@@ -30,6 +30,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(super) struct Run {
     server: Arc<Server>,
     loaded: Arc<Loaded>,
+    /// Where the extension is called: what blocks it holds up this subscription alone.
+    thread: Arc<OwnThread>,
+    leash: Arc<Leash>,
     filter: Filter,
     claim: Claim,
     lanes: Lanes,
@@ -64,7 +67,10 @@ impl Run {
         claimed_at: Instant,
     ) -> Self {
         let bell = server.store.bell.any();
+        let thread = OwnThread::new(format!("{} {}", claim.id.extension, claim.id.name));
         Self {
+            thread: thread.into(),
+            leash: server.leash(),
             lanes: Lanes::new(claim.position),
             calls: JoinSet::new(),
             saved: claim.position,
@@ -146,6 +152,7 @@ impl Run {
                 return;
             };
             let (server, loaded) = (Arc::clone(&self.server), Arc::clone(&self.loaded));
+            let (thread, leash) = (Arc::clone(&self.thread), Arc::clone(&self.leash));
             let subscription = self.claim.id.name.clone();
             self.calls.spawn(async move {
                 let event = match event {
@@ -154,11 +161,10 @@ impl Run {
                 };
                 let outcome = match event {
                     Ok(Some(event)) => {
-                        let scope = server.scope(&loaded, server.clock.now());
-                        let cx = ExtensionContext::new(scope, server.store.clone(), crate::deploy::desk(&server));
+                        let cx = server.background_context(&loaded, &leash);
                         let cx = EventContext { cx, subscription, attempt: number };
                         let limit = server.settings.events.handler_timeout();
-                        contain::deliver(&loaded, limit, &cx, &event).await
+                        contain::deliver(&thread, &loaded, limit, cx, event).await
                     }
                     // Nobody has it any more.
                     Ok(None) => Ok(()),

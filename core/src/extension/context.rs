@@ -1,7 +1,7 @@
 //! What an extension is given besides the arguments of a call: its database, its settings, the clock, the model.
 
 use super::{
-    Connection, Db, DbTransaction, Described, Desk, Error, Heard, Prepared, Provider, Report, Result, Scope,
+    Connection, Db, DbTransaction, Described, Desk, Error, Heard, Leash, Prepared, Provider, Report, Result, Scope,
     event_types::published,
 };
 use crate::{
@@ -193,14 +193,22 @@ pub struct ExtensionContext {
     pub(crate) store: Store,
     pub(crate) db: Arc<Db>,
     desk: Arc<dyn Desk>,
+    /// What holds back its transactions, outside of requests.
+    leash: Option<Arc<Leash>>,
 }
 
 impl ExtensionContext {
     accessors_with_database!();
 
-    pub(crate) fn new(scope: Scope, store: Store, desk: Arc<dyn Desk>) -> Self {
+    /// For a request.
+    pub(crate) fn of_request(scope: Scope, store: Store, desk: Arc<dyn Desk>) -> Self {
         let db = Arc::new(Db::pool(store.reader(), &scope));
-        Self { scope, store, db, desk }
+        Self { scope, store, db, desk, leash: None }
+    }
+
+    /// For what is done outside of requests. Its store is that for such work.
+    pub(crate) fn in_background(scope: Scope, store: Store, desk: Arc<dyn Desk>, leash: &Arc<Leash>) -> Self {
+        Self { leash: Some(Arc::clone(leash)), ..Self::of_request(scope, store, desk) }
     }
 
     /// The present, where [`now`](Self::now) is the moment at which the context was made.
@@ -232,12 +240,14 @@ impl ExtensionContext {
     }
 
     /// Begins a transaction, for statements that must succeed or fail together. Wait for nothing else while it is open, and for
-    /// no other system: it holds a connection, and on SQLite all others who want to write wait for it.
+    /// no other system: it holds a connection, and on SQLite all others who want to write wait for it. Outside of requests it
+    /// is rolled back when nothing is done in it for half a second, or it is open for five: its next statement, or its commit,
+    /// is refused with `RG0302`.
     ///
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone(), Arc::clone(&self.desk)))
+        DbTransaction::begin(&self.store, self.leash.as_deref(), &self.scope, &self.desk).await
     }
 
     /// Publishes an event of the extension, `type.action.key`, in a transaction of its own; what belongs to other changes

@@ -30,7 +30,7 @@
 //! # fn main() {}
 //! ```
 
-use super::{Db, DbTransaction, Described, Error, Heard, Report, Result, Scope};
+use super::{Db, DbTransaction, Described, Error, Heard, Leash, Report, Result, Scope};
 use crate::{
     model::{Cluster, Merged, Node, Object, SentDocument, Work},
     store::{Store, WriteTx},
@@ -279,12 +279,13 @@ pub struct OrchestratorContext {
     store: Store,
     db: Arc<Db>,
     desk: Arc<dyn Desk>,
+    leash: Arc<Leash>,
 }
 
 impl OrchestratorContext {
-    pub(crate) fn new(scope: Scope, store: Store, desk: Arc<dyn Desk>) -> Self {
+    pub(crate) fn new(scope: Scope, store: Store, desk: Arc<dyn Desk>, leash: &Arc<Leash>) -> Self {
         let db = Arc::new(Db::pool(store.reader(), &scope));
-        Self { scope, store, db, desk }
+        Self { scope, store, db, desk, leash: Arc::clone(leash) }
     }
 
     /// The present, in UTC, to the microsecond.
@@ -305,12 +306,13 @@ impl OrchestratorContext {
         &self.db
     }
 
-    /// Begins a transaction, to write.
+    /// Begins a transaction, to write. It is rolled back when it is held for too long; see
+    /// [`ExtensionContext::transaction`](super::ExtensionContext::transaction).
     ///
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        Ok(DbTransaction::new(self.store.write().await?, self.scope.clone(), Arc::clone(&self.desk)))
+        DbTransaction::begin(&self.store, Some(&self.leash), &self.scope, &self.desk).await
     }
 
     /// Applies a report. It is committed when this returns, so that what brought it can be acknowledged.

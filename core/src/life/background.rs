@@ -1,8 +1,7 @@
 //! The background work of an extension: begun again when it fails, and told to end before the extension is closed.
 
-use super::context;
 use crate::{
-    contain,
+    contain::{self, OwnThread},
     extension::{BackgroundWork, Spawn, TaskContext},
     registry::{BackgroundTask, Loaded},
     server::Server,
@@ -30,19 +29,20 @@ impl Spawn for Overseer {
         }
         let (task, overseer, dropped) = (background.add(name), self.clone(), background.dropped.clone());
         background.tracker.spawn(async move {
-            dropped.run_until_cancelled(overseer.look_after(&task, &work)).await;
+            dropped.run_until_cancelled(overseer.look_after(&task, &work.into())).await;
         });
     }
 }
 
 impl Overseer {
-    async fn look_after(&self, task: &BackgroundTask, work: &BackgroundWork) {
+    async fn look_after(&self, task: &BackgroundTask, work: &Arc<BackgroundWork>) {
         let Self { server, loaded } = self;
+        let (thread, leash) = (OwnThread::new(format!("{} {}", loaded.metadata.name, task.name)), server.leash());
         let stopping = &loaded.background.stopping;
         let run = || async {
-            let cx = TaskContext { cx: context(server, loaded), stopping: stopping.clone() };
+            let cx = TaskContext { cx: server.background_context(loaded, &leash), stopping: stopping.clone() };
             let place = || format!("its background work `{}`", task.name);
-            contain::work(loaded, task.name, work, cx).await.map_err(|fault| fault.public(&place()))
+            contain::work(&thread, loaded, task.name, work, cx).await.map_err(|fault| fault.public(&place()))
         };
         let tell = |turn: Turn<'_>| match turn {
             Turn::Failed { reason, wait } => {

@@ -8,8 +8,7 @@ mod background;
 
 use crate::{
     contain::{self, Fault},
-    deploy,
-    extension::{ExtensionContext, StartContext},
+    extension::StartContext,
     model::Topic,
     registry::Loaded,
     server::Server,
@@ -109,12 +108,12 @@ async fn bring_up(server: &Arc<Server>, loaded: &Arc<Loaded>, extent: Extent) ->
     }
     let limits = &server.settings.limits;
     let in_method = |method: &'static str| move |fault: Fault| Failure::of(&fault, method);
-    contain::initialize(loaded, context(server, loaded), limits.initialize_timeout())
+    contain::initialize(loaded, server.background_context(loaded, &server.leash()), limits.initialize_timeout())
         .await
         .map_err(in_method("initialize"))?;
     loaded.condition.initialized();
     if extent == Extent::Started {
-        let cx = StartContext::new(context(server, loaded), background::of(server, loaded));
+        let cx = StartContext::new(server.background_context(loaded, &server.leash()), background::of(server, loaded));
         contain::start(loaded, cx, limits.start_timeout()).await.map_err(in_method("start"))?;
     }
     Ok(())
@@ -125,7 +124,7 @@ async fn close_one(server: &Arc<Server>, loaded: &Arc<Loaded>) {
     if loaded.condition.take_initialized() {
         let limit = server.settings.limits.close_timeout();
         // What went wrong is in the log, and nobody is left to tell it to.
-        drop(contain::close(loaded, context(server, loaded), limit).await);
+        drop(contain::close(loaded, server.background_context(loaded, &server.leash()), limit).await);
     }
 }
 
@@ -138,10 +137,6 @@ async fn end_background(loaded: &Loaded) {
         tracing::warn!(extension = loaded.metadata.name, "background work did not end in time and is dropped");
         background.dropped.cancel();
     }
-}
-
-fn context(server: &Arc<Server>, loaded: &Loaded) -> ExtensionContext {
-    ExtensionContext::new(server.scope(loaded, server.clock.now()), server.store.clone(), deploy::desk(server))
 }
 
 impl Failure {

@@ -2,14 +2,13 @@
 
 use super::{Dropped, MonitoringSettings, Sink, guard::Guard};
 use crate::{
-    contain::{self, NotWritten},
-    deploy,
-    extension::ExtensionContext,
+    contain::{self, NotWritten, OwnThread},
+    extension::Leash,
     model::Point,
     server::Server,
 };
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long it is waited before a batch is offered again, at first and at most; and when the server stops.
@@ -20,12 +19,36 @@ const CLOSING: Duration = Duration::from_millis(100);
 pub(super) struct Batcher {
     server: Arc<Server>,
     sink: Arc<Sink>,
+    thread: OwnThread,
+    leash: Arc<Leash>,
     closing: CancellationToken,
     guard: Guard,
     /// What is not written yet, in parts: the last of them is the next, and holds the oldest points.
-    parts: Vec<Vec<Point>>,
+    parts: Vec<Part>,
     /// Whether the sink was away when it was last called.
     is_away: bool,
+}
+
+/// A part of a batch.
+#[derive(Debug, Clone)]
+struct Part {
+    batch: Arc<[Point]>,
+    range: Range<usize>,
+}
+
+impl AsRef<[Point]> for Part {
+    fn as_ref(&self) -> &[Point] {
+        &self.batch[self.range.clone()]
+    }
+}
+
+impl Part {
+    /// The earlier and the later half.
+    fn halves(self) -> [Self; 2] {
+        let Self { batch, range: Range { start, end } } = self;
+        let middle = start.midpoint(end);
+        [Self { batch: Arc::clone(&batch), range: start..middle }, Self { batch, range: middle..end }]
+    }
 }
 
 impl Batcher {
@@ -33,6 +56,8 @@ impl Batcher {
         Self {
             server: Arc::clone(server),
             sink: Arc::clone(sink),
+            thread: OwnThread::new(format!("{} on_monitoring", sink.name())),
+            leash: server.leash(),
             closing: closing.clone(),
             guard: Guard::new(server.settings.monitoring.tag_values),
             parts: Vec::new(),
@@ -46,7 +71,7 @@ impl Batcher {
             let is_closing = self.wait().await;
             let batch = self.gather();
             if !batch.is_empty() {
-                self.parts.push(batch);
+                self.parts.push(Part { range: 0..batch.len(), batch: batch.into() });
                 self.deliver().await;
             } else if is_closing {
                 return;
@@ -56,8 +81,8 @@ impl Batcher {
 
     /// Gives up what has not been written.
     pub(super) fn drop_rest(&mut self) {
-        let parts = std::mem::take(&mut self.parts).into_iter().flatten();
-        let rest: Vec<Point> = parts.chain(std::iter::from_fn(|| self.sink.queue.pop())).collect();
+        let mut rest: Vec<Point> = std::iter::from_fn(|| self.sink.queue.pop()).collect();
+        rest.extend(std::mem::take(&mut self.parts).iter().flat_map(|part| part.as_ref().iter().cloned()));
         if !rest.is_empty() {
             tracing::warn!(
                 extension = self.sink.name(),
@@ -93,23 +118,24 @@ impl Batcher {
     /// Offers the parts until each is written or dropped. What the sink calls poison is cut in half.
     async fn deliver(&mut self) {
         let mut pauses = self.pauses();
-        while let Some(part) = self.parts.last() {
-            match self.write(part).await {
+        while let Some(part) = self.parts.last().cloned() {
+            match self.write(part.clone()).await {
                 Ok(()) => {
-                    let written = part.len() as u64;
+                    let written = part.as_ref().len() as u64;
                     self.sink.metrics.written.with_label_values(&[self.sink.name()]).inc_by(written);
                     self.parts.pop();
                     self.is_back();
                     pauses = self.pauses();
                 }
                 Err(NotWritten::Poison(fault)) => {
-                    let mut part = self.parts.pop().unwrap_or_default();
-                    if part.len() > 1 {
-                        let later = part.split_off(part.len() / 2);
-                        self.parts.extend([later, part]);
+                    self.parts.pop();
+                    if part.as_ref().len() > 1 {
+                        let [earlier, later] = part.halves();
+                        self.parts.extend([later, earlier]);
                     } else {
-                        tracing::warn!(extension = self.sink.name(), point = ?part, %fault, "a point cannot be written");
-                        self.count_dropped(&part, Dropped::Poison);
+                        let point = part.as_ref();
+                        tracing::warn!(extension = self.sink.name(), ?point, %fault, "a point cannot be written");
+                        self.count_dropped(point, Dropped::Poison);
                     }
                 }
                 Err(NotWritten::Transient(fault)) => {
@@ -127,11 +153,10 @@ impl Batcher {
         }
     }
 
-    async fn write(&self, points: &[Point]) -> Result<(), NotWritten> {
+    async fn write(&self, part: Part) -> Result<(), NotWritten> {
         let (server, sink) = (&self.server, &self.sink);
-        let scope = server.scope(&sink.loaded, server.clock.now());
-        let cx = ExtensionContext::new(scope, server.store.clone(), deploy::desk(server));
-        contain::on_monitoring(&sink.loaded, &cx, points, self.settings().write_timeout()).await
+        let cx = server.background_context(&sink.loaded, &self.leash);
+        contain::on_monitoring(&self.thread, &sink.loaded, cx, part, self.settings().write_timeout()).await
     }
 
     fn is_back(&mut self) {
@@ -142,9 +167,10 @@ impl Batcher {
 
     /// Drops the oldest part.
     fn give_up(&mut self, fault: &contain::Fault) {
-        let part = self.parts.pop().unwrap_or_default();
-        tracing::error!(extension = self.sink.name(), points = part.len(), %fault, "points are dropped: the sink is away");
-        self.count_dropped(&part, Dropped::SinkAway);
+        let Some(part) = self.parts.pop() else { return };
+        let points = part.as_ref();
+        tracing::error!(extension = self.sink.name(), points = points.len(), %fault, "points are dropped: the sink is away");
+        self.count_dropped(points, Dropped::SinkAway);
     }
 
     /// Waits, but not long when the server stops.

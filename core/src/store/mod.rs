@@ -66,6 +66,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a write waits for the writers before it.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
+/// How many connections there are for requests, and for what extensions do outside of them.
+const CONNECTIONS: u32 = 8;
+/// How many transactions one piece of the latter may have open, where there may be several writers.
+const TRANSACTIONS: usize = 2;
 /// How long a query waits for a connection of the pool.
 const ACQUIRE_WAIT: Duration = Duration::from_secs(8);
 
@@ -124,7 +128,7 @@ impl Store {
         let url = Url(url.into());
         // Of several servers that make a file at once one switches its journal, and SQLite lets the others not wait for that.
         let patience = ConstantBuilder::default().with_delay(Duration::from_millis(50)).with_max_times(100);
-        let connection = (|| connect(&url, 8, &gate)).retry(patience).when(is_busy).await?;
+        let connection = (|| connect(&url, CONNECTIONS, false, &gate)).retry(patience).when(is_busy).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
         Ok(Self { connection, url, gate, is_aside: false, writer, bell: Bell::default() })
     }
@@ -136,7 +140,7 @@ impl Store {
             return Ok(self.clone());
         }
         let gate = Gate::default();
-        let connection = connect(&self.url, 1, &gate).await?;
+        let connection = connect(&self.url, 1, false, &gate).await?;
         if connection.get_database_backend() == DbBackend::Postgres {
             connection.execute_unprepared("SET default_transaction_read_only = on").await?;
         }
@@ -148,6 +152,20 @@ impl Store {
             writer: self.writer.clone(),
             bell: self.bell.clone(),
         })
+    }
+
+    /// The same database through connections of its own, which are made when they are needed: whoever takes all of them
+    /// takes none of this store's. There is still one writer on SQLite.
+    pub(crate) async fn beside(&self) -> Result<Self, DbErr> {
+        if self.url.is_in_memory() {
+            return Ok(self.clone());
+        }
+        Ok(Self { connection: connect(&self.url, CONNECTIONS, true, &self.gate).await?, ..self.clone() })
+    }
+
+    /// How many transactions one piece of what extensions do outside of requests may have open.
+    pub(crate) fn transactions(&self) -> usize {
+        if self.writer.is_some() { 1 } else { TRANSACTIONS }
     }
 
     /// Ends what [`Store::aside`] began.
@@ -271,13 +289,14 @@ pub(crate) fn is_missing_file(url: &str) -> bool {
     options.is_ok_and(|options| !options.get_filename().exists())
 }
 
-async fn connect(url: &Url, connections: u32, gate: &Gate) -> Result<DatabaseConnection, DbErr> {
+async fn connect(url: &Url, connections: u32, is_lazy: bool, gate: &Gate) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.0.to_string());
     options
         .sqlx_logging_level(tracing::log::LevelFilter::Trace)
         .sqlx_slow_statements_logging_settings(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
         .acquire_timeout(ACQUIRE_WAIT)
         .connect_timeout(ACQUIRE_WAIT)
+        .connect_lazy(is_lazy)
         .test_before_acquire_if_idle_for(Duration::from_secs(1));
     let in_memory = url.is_in_memory();
     let connections = if in_memory { 1 } else { connections };

@@ -9,6 +9,7 @@ use lapin::{
 };
 use rivetgun::prelude::Uuid;
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
@@ -16,7 +17,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 /// How long a connection may take.
 const CONNECTION: Duration = Duration::from_secs(10);
@@ -34,6 +35,20 @@ pub(crate) struct Broker {
     is_away: AtomicBool,
     /// Told when somebody begins to need the broker: until then nobody looks whether there is one.
     pub(crate) needed: Notify,
+    /// The messages that this server is publishing just now.
+    sending: watch::Sender<BTreeSet<Uuid>>,
+}
+
+/// A message that is being published until this is dropped.
+pub(crate) struct Sending<'a> {
+    broker: &'a Broker,
+    message: Uuid,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.broker.sending.send_if_modified(|sending| sending.remove(&self.message));
+    }
 }
 
 /// A connection on which everything is declared.
@@ -103,6 +118,18 @@ impl Broker {
             Err(_) => {}
         }
         opened
+    }
+
+    /// Notes that a message is being published.
+    pub(crate) fn sends(&self, message: Uuid) -> Sending<'_> {
+        self.sending.send_if_modified(|sending| sending.insert(message));
+        Sending { broker: self, message }
+    }
+
+    /// Waits until none of these messages is being published.
+    pub(crate) async fn has_sent(&self, messages: &BTreeSet<Uuid>) {
+        // It cannot end while the broker is there.
+        let _ = self.sending.subscribe().wait_for(|sending| sending.is_disjoint(messages)).await;
     }
 
     /// Whether it was away when it was looked for last.

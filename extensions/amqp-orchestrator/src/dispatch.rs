@@ -60,6 +60,7 @@ async fn send(broker: &Broker, cx: &OrchestratorContext, dispatch: &Dispatch, me
         let published = async {
             broker.link(settings).await?;
             // A stop has to tell what may be with the broker from what cannot be.
+            let _sending = broker.sends(message.uuid);
             let marked = persist(|| messages::mark(cx, &this, State::Sending)).await;
             let is_wanted = marked.map_err(|error| Trouble::Away(error.to_string()))? == 1;
             if is_wanted {

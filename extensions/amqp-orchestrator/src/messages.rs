@@ -89,10 +89,8 @@ impl State {
             Self::Sent => &[Self::Written, Self::Sending],
             Self::Taken => &[Self::Written, Self::Sending, Self::Sent, Self::Withdrawing],
             Self::Withdrawing => &[Self::Sending, Self::Sent],
-            Self::Withdrawn => &[Self::Written, Self::Withdrawing],
-            Self::Ended => {
-                &[Self::Written, Self::Sending, Self::Sent, Self::Taken, Self::Withdrawing, Self::Withdrawn]
-            }
+            Self::Withdrawn => &[Self::Written, Self::Sending, Self::Withdrawing],
+            Self::Ended => &[Self::Written, Self::Sending, Self::Sent, Self::Taken, Self::Withdrawing, Self::Withdrawn],
         }
     }
 }
@@ -153,9 +151,13 @@ pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -
     }
     let settings = cx.settings::<AmqpOrchestrator>();
     let most = usize::from(settings.nodes_a_message.get());
-    let parts = match dispatch.stops {
-        Some(stopped) => parts_of_stop(dispatch, stopped, of_task(cx.db(), stopped).await?, most),
-        None => parts(&ids(dispatch), None, most).collect(),
+    let (parts, unwritten) = match dispatch.stops {
+        Some(stopped) => {
+            let of_stopped = of_task(cx.db(), stopped).await?;
+            let unwritten = of_stopped.is_empty().then_some(stopped);
+            (parts_of_stop(dispatch, stopped, of_stopped, most), unwritten)
+        }
+        None => (parts(&ids(dispatch), None, most).collect(), None),
     };
     let total = i32::try_from(parts.len())?;
     let messages: Vec<Model> = (0..total)
@@ -172,13 +174,31 @@ pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -
             state: State::Written,
         })
         .collect();
+    // What was not written down before its stop was is not sent any more. Of the two, one is first.
+    let withdrawn = unwritten.map(|task| withdrawn(cx, dispatch, task));
+    let rows: Vec<ActiveModel> = messages.iter().cloned().chain(withdrawn).map(ActiveModel::from).collect();
     let tx = cx.transaction().await?;
     Entity::delete_many().filter(past(cx.now(), settings.keep_days)).exec(&*tx).await?;
-    if !messages.is_empty() {
-        Entity::insert_many(messages.iter().cloned().map(ActiveModel::from)).exec(&*tx).await?;
+    if !rows.is_empty() {
+        Entity::insert_many(rows).exec(&*tx).await?;
     }
     tx.commit().await?;
     Ok(messages)
+}
+
+/// The message of a task that a stop is about, where it is not to be sent at all.
+fn withdrawn(cx: &OrchestratorContext, stop: &Dispatch, task: Uuid) -> Model {
+    Model {
+        uuid: task,
+        task,
+        place: 0,
+        total: 1,
+        method: Method::Deploy,
+        nodes: Nodes(ids(stop)),
+        stops: None,
+        time: cx.now(),
+        state: State::Withdrawn,
+    }
 }
 
 /// What is forgotten by its age. Without its messages a task would never hear of its end, so that those that wait for a reply

@@ -14,9 +14,6 @@ use lapin::{
 use rivetgun::prelude::*;
 use std::{collections::BTreeSet, time::Duration};
 
-/// How long a message may be on its way to the broker, which has as long to confirm it.
-const SENDING: Duration = Duration::from_secs(30);
-
 /// How long an Astute that has taken a message may take to say so: it does that before anything else.
 const LIFE: Duration = Duration::from_secs(10);
 
@@ -40,9 +37,10 @@ pub(crate) async fn what_is_left(
     persist(|| messages::mark(cx, &unsent, State::Withdrawn)).await?;
     withdraw(broker, cx, dispatch, &stopped).await?;
     // What is neither in the queue nor replied to is on its way to an Astute, whom a stop could overtake.
-    until_none_is(&[State::Sent, State::Withdrawing], cx, &stopped, LIFE).await?;
-    // What was being taken back when the server was killed, and nobody has it.
-    let gone = persist(|| messages::in_state(cx.db(), &stopped, &[State::Withdrawing])).await?;
+    let unsure = [State::Sending, State::Sent, State::Withdrawing];
+    until_none_is(&unsure, cx, &stopped).await?;
+    // What was on its way to the broker, or back from it, when the server was killed, and nobody has it.
+    let gone = persist(|| messages::in_state(cx.db(), &stopped, &[State::Sending, State::Withdrawing])).await?;
     persist(|| messages::mark(cx, &gone, State::Withdrawn)).await?;
     let withdrawn = persist(|| messages::in_state(cx.db(), &stopped, &[State::Withdrawn])).await?;
     // After the messages are written down: what ends from here on is seen by who hears of it.
@@ -63,20 +61,15 @@ pub(crate) async fn what_is_left(
     Ok(left)
 }
 
-/// Waits until none of these messages is in one of these states, or for so long.
-async fn until_none_is(
-    states: &[State],
-    cx: &OrchestratorContext,
-    messages: &BTreeSet<Uuid>,
-    limit: Duration,
-) -> Result<()> {
+/// Waits until none of these messages is in one of these states, or for as long as an Astute may take to reply.
+async fn until_none_is(states: &[State], cx: &OrchestratorContext, messages: &BTreeSet<Uuid>) -> Result<()> {
     let waiting = async {
         while !persist(|| messages::in_state(cx.db(), messages, states)).await?.is_empty() {
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
     };
-    tokio::time::timeout(limit, waiting).await.unwrap_or(Ok(()))
+    tokio::time::timeout(LIFE, waiting).await.unwrap_or(Ok(()))
 }
 
 /// The nodes of a cluster that are worked on.
@@ -98,10 +91,11 @@ async fn withdraw(
     loop {
         let attempt = async {
             let link = broker.link(cx.settings::<AmqpOrchestrator>()).await?;
-            // Somebody is about to publish it, be it for the second time.
-            let sent = until_none_is(&[State::Sending], cx, wanted, SENDING).await;
-            sent.map_err(|error| Trouble::Away(error.to_string()))?;
-            broker::answered(withdraw_from(&link, cx, wanted)).await
+            broker::answered(async {
+                broker.has_sent(wanted).await;
+                withdraw_from(&link, cx, wanted).await
+            })
+            .await
         };
         match attempt.await {
             Ok(_) => break,

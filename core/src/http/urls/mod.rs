@@ -113,7 +113,7 @@ async fn answer(server: &Arc<Server>, table: &UrlTable, mut request: Request) ->
         return Problem::of_failed(name, reason).into_response();
     }
     let scope = server.scope(&url.owner, server.clock.now());
-    request.extensions_mut().insert(ExtensionContext::new(scope, server.store.clone(), deploy::desk(server)));
+    request.extensions_mut().insert(ExtensionContext::of_request(scope, server.store.clone(), deploy::desk(server)));
     request.extensions_mut().insert(Came(came));
     *request.uri_mut() = inner;
     let limit = server.settings.limits.url_timeout();

@@ -1,0 +1,91 @@
+//! Threads of their own for what extensions do outside of requests. Code that blocks its thread holds up nobody else there:
+//! neither requests, nor other extensions, nor the end of the process.
+
+use super::{Call, Fault, attempt, measure};
+use crate::{extension::Error, principal};
+use futures_util::{
+    future::BoxFuture,
+    stream::{FuturesUnordered, StreamExt},
+};
+use std::{
+    future::Future,
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use tracing::Instrument;
+
+/// What a call that keeps to its time limit needs beyond that to tell so.
+const LEEWAY: Duration = Duration::from_millis(250);
+
+/// A thread that polls what it is given, from the first call on. It ends with this value, or where what it polls lets it.
+#[derive(Debug)]
+pub(crate) struct OwnThread {
+    name: String,
+    jobs: Mutex<Option<Jobs>>,
+}
+
+type Jobs = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
+
+impl OwnThread {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, jobs: Mutex::default() }
+    }
+
+    /// Where the thread takes what it is to poll, if it is there, or else can be started.
+    fn jobs(&self) -> io::Result<Jobs> {
+        let mut kept = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(jobs) = kept.as_ref().filter(|jobs| !jobs.is_closed()) {
+            return Ok(jobs.clone());
+        }
+        let (jobs, mut taken) = mpsc::unbounded_channel();
+        let handle = Handle::current();
+        let run = move || {
+            handle.block_on(async move {
+                let mut polled = FuturesUnordered::new();
+                loop {
+                    tokio::select! {
+                        job = taken.recv() => match job {
+                            Some(job) => polled.push(job),
+                            None => return,
+                        },
+                        Some(()) = polled.next() => {}
+                    }
+                }
+            });
+        };
+        std::thread::Builder::new().name(self.name.clone()).spawn(run)?;
+        Ok(kept.insert(jobs).clone())
+    }
+
+    /// Makes one call there. When nobody waits for it any more, or its time is up, it is dropped where it waits itself.
+    pub(super) async fn call<T, F>(&self, call: Call, work: impl FnOnce() -> F + Send + 'static) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let (mut tell, told) = oneshot::channel();
+        let job = async move {
+            let called = principal::acting(principal::extension(call.extension), attempt(call, work));
+            tokio::select! {
+                outcome = called => drop(tell.send(outcome)),
+                () = tell.closed() => {}
+            }
+        };
+        // A thread that is gone by now tells nothing, like one that a call ends by a panic when it is dropped.
+        drop(self.jobs().map_err(Error::from)?.send(Box::pin(job.in_current_span())));
+        match tokio::time::timeout(call.limit.saturating_add(LEEWAY), told).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Fault::Panicked("at its end".to_owned())),
+            Err(_) => {
+                let fault = Fault::TimedOut(call.limit);
+                measure::faulted(call, &fault);
+                Err(fault)
+            }
+        }
+    }
+}
