@@ -113,8 +113,9 @@ impl Follower {
             if self.is_at_the_end {
                 // Whether somebody rang or not is the same here.
                 let _ = tokio::time::timeout(POLL, self.bell.changed()).await;
-                tokio::time::sleep(PAUSE).await;
+                // Before the pause: the bell is heard only once, and who drops this in the pause shall read all the same.
                 self.is_at_the_end = false;
+                tokio::time::sleep(PAUSE).await;
             }
             if let Some(gap) = self.read().await? {
                 return Ok(Told::Gap(gap));
