@@ -55,7 +55,16 @@ impl Extension for Listener {
             "is slow" => tokio::time::sleep(Duration::from_millis(300)).await,
             _ => {}
         }
+        let blocks = name == "locks the first node and blocks";
+        if blocks {
+            // At the next full second, so that several are at it at once.
+            let millis = Duration::from_millis(1_000 - u64::from(cx.now().timestamp_subsec_millis()));
+            tokio::time::sleep(millis).await;
+        }
         let tx = cx.transaction().await?;
+        if blocks {
+            tx.lock_node(1).await?;
+        }
         let sql = match tx.get_database_backend() {
             DbBackend::Postgres => "INSERT INTO listener_rows (event, subject) VALUES ($1, $2)",
             _ => "INSERT INTO listener_rows (event, subject) VALUES (?, ?)",
@@ -72,6 +81,13 @@ impl Extension for Listener {
             "commits late" => tokio::time::sleep(Duration::from_secs(1)).await,
             _ => {}
         }
-        tx.commit().await.map_err(|error| if name == "commits late" { veto(error.to_string()) } else { error })
+        let committed =
+            tx.commit().await.map_err(|error| if name == "commits late" { veto(error.to_string()) } else { error });
+        if blocks {
+            loop {
+                std::thread::park();
+            }
+        }
+        committed
     }
 }

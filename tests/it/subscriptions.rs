@@ -118,6 +118,22 @@ fn a_subscriber_that_hangs_in_a_transaction_loses_it_and_slows_neither_requests_
 }
 
 #[test]
+fn a_subscriber_that_blocks_its_thread_holds_nothing_that_was_meant_for_it() {
+    let watching = r#"{blocks = "nodes.*.*", well = "clusters.create.*"}"#;
+    on_both_databases(&format!("[extensions.listener]\nwatch = {watching}"), async |server| {
+        // Those behind the first wait for the lock that it gives back, and are told so on the thread that it blocks then.
+        for number in 1..=4 {
+            node_named(&server, number, "locks the first node and blocks").await;
+        }
+        until("the first one has committed", async || !told(&server, "blocks").await.is_empty()).await;
+        server.put("/nodes/1", json!({"name": "free"})).await.expect(200);
+        server.create_cluster("c").await;
+        is_told(&server, "well", &["clusters.create.1"]).await;
+        assert_eq!(told(&server, "blocks").await.len(), 1);
+    });
+}
+
+#[test]
 fn a_transaction_that_was_held_for_too_long_cannot_be_committed() {
     on_both_databases("[extensions.listener]\nwatch = {s = 'nodes.*.*'}", async |server| {
         node_named(&server, 1, "commits late").await;

@@ -13,6 +13,8 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 /// How long requests may take to end when the server stops, and after them the work in the background.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+/// How long what uses the database may take to end when it is closed.
+const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
 /// The server listens. Until it is started it answers that it is not ready.
 pub(crate) struct Open {
@@ -146,8 +148,11 @@ pub(crate) async fn stop_work(server: &Arc<Server>) {
     server.monitor.close().await;
     life::close(server).await;
     for store in [&server.background_store, &server.store] {
-        if let Err(error) = store.clone().close().await {
-            tracing::warn!(%error, "closing the database");
+        // A connection that somebody holds is waited for.
+        match tokio::time::timeout(CLOSE_WAIT, store.clone().close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "closing the database"),
+            Err(_) => tracing::warn!("somebody still uses the database; it is left open"),
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct OwnThread {
     jobs: Mutex<Option<Jobs>>,
 }
 
-type Jobs = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
+/// It holds one that the thread has not taken yet: those that wait for a thread that is blocked are dropped in time.
+type Jobs = mpsc::Sender<BoxFuture<'static, ()>>;
 
 impl OwnThread {
     pub(crate) fn new(name: String) -> Self {
@@ -42,7 +43,7 @@ impl OwnThread {
         if let Some(jobs) = kept.as_ref().filter(|jobs| !jobs.is_closed()) {
             return Ok(jobs.clone());
         }
-        let (jobs, mut taken) = mpsc::unbounded_channel();
+        let (jobs, mut taken) = mpsc::channel(1);
         let handle = Handle::current();
         let run = move || {
             handle.block_on(async move {
@@ -72,13 +73,19 @@ impl OwnThread {
         let job = async move {
             let called = principal::acting(principal::extension(call.extension), attempt(call, work));
             tokio::select! {
-                outcome = called => drop(tell.send(outcome)),
+                biased;
+                // What nobody waits for any more is not begun.
                 () = tell.closed() => {}
+                outcome = called => drop(tell.send(outcome)),
             }
         };
-        // A thread that is gone by now tells nothing, like one that a call ends by a panic when it is dropped.
-        drop(self.jobs().map_err(Error::from)?.send(Box::pin(job.in_current_span())));
-        match tokio::time::timeout(call.limit.saturating_add(LEEWAY), told).await {
+        let jobs = self.jobs().map_err(Error::from)?;
+        let called = async {
+            // A thread that is gone by now tells nothing, like one that a call ends by a panic when it is dropped.
+            drop(jobs.send(Box::pin(job.in_current_span())).await);
+            told.await
+        };
+        match tokio::time::timeout(call.limit.saturating_add(LEEWAY), called).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Fault::Panicked("at its end".to_owned())),
             Err(_) => {

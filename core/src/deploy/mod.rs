@@ -67,8 +67,18 @@ const ABANDONING: Duration = Duration::from_secs(15);
 /// Ends a task that nobody waits for any more, and the work on it: its nodes must not wait for reports that nobody will hear.
 pub(crate) async fn give_up(server: &Arc<Server>, task: &Task, reason: &str) -> Outcome<()> {
     let parts = store::tasks::parts_of(server.store.reader(), task.id).await?;
+    let unfinished = parts.iter().chain([task]).filter(|task| !task.status.is_final());
+    let (stops, others): (Vec<&Task>, Vec<&Task>) = unfinished.partition(|task| task.name.work() == Some(Work::Stop));
+    // What a stop had withheld is offered again when it fails. By then nobody may hold it back any more.
+    abandon(server, &stops).await;
     fail(server, task, None, reason.to_owned()).await?;
-    for task in parts.iter().chain([task]).filter(|task| !task.status.is_final()) {
+    abandon(server, &others).await;
+    Ok(())
+}
+
+/// Ends the work on tasks, as far as their orchestrators can.
+async fn abandon(server: &Arc<Server>, tasks: &[&Task]) {
+    for task in tasks {
         server.abandon(task.uuid);
         let Some(orchestrator) = server.orchestrators.get(&task.orchestrator) else { continue };
         match tokio::time::timeout(ABANDONING, orchestrator.abandon(server, task.uuid)).await {
@@ -77,7 +87,6 @@ pub(crate) async fn give_up(server: &Arc<Server>, task: &Task, reason: &str) -> 
             Err(_) => tracing::warn!(task = task.id, "work on a task goes on, however often it is told to end"),
         }
     }
-    Ok(())
 }
 
 /// Ends all work on a cluster.

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// How long what was done with may go unwritten: so much is delivered again after a crash.
 const SAVE_AFTER: Duration = Duration::from_millis(200);
 
-/// How long what is in hand may take to end when the subscription is let go. What does not is delivered again.
+/// How long what is in hand may take to end when the server stops. What does not is delivered again.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The delivery of one subscription.
@@ -90,7 +90,7 @@ impl Run {
     pub(super) async fn deliver(mut self, stop: CancellationToken) -> Result<(), Lost> {
         let reader = self.server.store.reader();
         let kept = store::subscriptions::deliveries(reader, &self.claim.id, Kept::After(self.claim.position)).await?;
-        self.lanes.take_back(kept);
+        self.lanes.take_back(kept, self.server.clock.now());
         self.tell_of_what_is_forgotten().await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,7 +135,8 @@ impl Run {
         let (reader, id) = (self.server.store.reader(), &self.claim.id);
         let waiting = store::subscriptions::count(reader, id, DeliveryState::Waiting).await?;
         if waiting > self.lanes.waiting() as u64 {
-            self.lanes.take_back(store::subscriptions::deliveries(reader, id, Kept::Waiting).await?);
+            let waiting = store::subscriptions::deliveries(reader, id, Kept::Waiting).await?;
+            self.lanes.take_back(waiting, self.server.clock.now());
         }
         Ok(())
     }
@@ -285,19 +286,22 @@ impl Run {
 
     /// Lets go of the subscription.
     async fn finish(mut self) -> Result<(), Lost> {
-        let patience = match self.server.stopping.is_cancelled() {
-            true => LAST_WORDS,
-            // Nobody waits for this, and what ends now is not done again.
-            false => LEASE.saturating_sub(self.saved_at.elapsed() + LAST_WORDS),
-        };
-        let last = tokio::time::sleep(patience);
+        // Where nobody waits for this, what ends now is not done again.
+        let last = tokio::time::sleep(self.server.settings.events.handler_timeout());
         tokio::pin!(last);
+        let mut tick = tokio::time::interval(TICK);
+        let mut is_stopping = false;
         loop {
             tokio::select! {
                 ended = self.calls.join_next() => match ended {
                     Some(ended) => self.note(ended),
                     None => break,
                 },
+                _ = tick.tick() => self.save().await?,
+                () = self.server.stopping.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    last.as_mut().reset(tokio::time::Instant::now() + LAST_WORDS);
+                }
                 () = &mut last => break,
             }
         }

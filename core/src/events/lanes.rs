@@ -95,7 +95,7 @@ impl Lanes {
     }
 
     /// Takes in what is kept and not known yet: all of it at first, and dead letters that people replay.
-    pub(super) fn take_back(&mut self, kept: Vec<(Delivery, Thing)>) {
+    pub(super) fn take_back(&mut self, kept: Vec<(Delivery, Thing)>, now: DateTime<Utc>) {
         for (Delivery { sequence, state, attempts, due, .. }, thing) in kept {
             if state == DeliveryState::Dead {
                 if sequence > self.read_up_to {
@@ -114,8 +114,11 @@ impl Lanes {
                     lane.push_back(item);
                     self.later.insert((due, thing));
                 }
-                // Behind the first, which may be in somebody's hand.
+                // Behind the first, which may be in somebody's hand. All of the lane is kept from now on: what is read again
+                // after a crash must find nothing later there.
                 false => {
+                    self.keep(&thing, now);
+                    let lane = self.lanes.entry(thing).or_default();
                     let place = lane.iter().skip(1).position(|other| other.sequence > sequence);
                     lane.insert(place.map_or(lane.len(), |place| place + 1), item);
                 }
@@ -210,14 +213,7 @@ impl Lanes {
             first.what = What::Kept { attempts: number, due };
             self.kept.insert(sequence);
             self.changes.insert(sequence, note(DeliveryState::Waiting, due, error));
-            for item in lane.iter_mut().skip(1) {
-                if let What::Fresh(_) = item.what {
-                    item.what = What::Kept { attempts: 0, due: now };
-                    close(&mut self.open, &mut self.bytes, item.sequence);
-                    self.kept.insert(item.sequence);
-                    self.changes.insert(item.sequence, Some(behind_another(item.sequence, now)));
-                }
-            }
+            self.keep(&thing, now);
             self.later.insert((due, thing));
             return;
         }
@@ -232,6 +228,20 @@ impl Lanes {
             self.lanes.remove(&thing);
         } else {
             self.ready.push_back(thing);
+        }
+    }
+
+    /// Writes down all of a lane, and leaves nothing of it in memory but what is in somebody's hand.
+    fn keep(&mut self, thing: &Thing, now: DateTime<Utc>) {
+        for item in self.lanes.get_mut(thing).into_iter().flatten() {
+            if matches!(item.what, What::Kept { .. }) || !self.kept.insert(item.sequence) {
+                continue;
+            }
+            if let What::Fresh(_) = item.what {
+                item.what = What::Kept { attempts: 0, due: now };
+            }
+            close(&mut self.open, &mut self.bytes, item.sequence);
+            self.changes.insert(item.sequence, Some(behind_another(item.sequence, now)));
         }
     }
 
@@ -277,4 +287,71 @@ fn close(open: &mut BTreeMap<i64, usize>, bytes: &mut usize, sequence: i64) -> b
 fn behind_another(sequence: i64, now: DateTime<Utc>) -> Delivery {
     let error = "an earlier event of the same thing waits".to_owned();
     Delivery { sequence, state: DeliveryState::Waiting, attempts: 0, due: now, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn thing() -> Thing {
+        ("nodes".to_owned(), "1".to_owned())
+    }
+
+    /// What the log says after a position, of one node.
+    fn log(after: i64, to: i64) -> Stretch {
+        let event = |sequence| Event {
+            sequence,
+            time: NOW,
+            kind: thing().0,
+            action: "update".to_owned(),
+            key: thing().1,
+            principal: "anonymous".to_owned(),
+            object: serde_json::value::RawValue::NULL.to_owned(),
+            original: None,
+        };
+        Stretch { events: (after + 1..=to).map(event).collect(), read_up_to: to, is_end: true }
+    }
+
+    /// What is written down, by sequence.
+    type Table = BTreeMap<i64, Delivery>;
+
+    fn save(lanes: &mut Lanes, table: &mut Table) -> i64 {
+        for (sequence, change) in lanes.take_changes() {
+            match change {
+                Some(kept) => drop(table.insert(sequence, kept)),
+                None => drop(table.remove(&sequence)),
+            }
+        }
+        lanes.position()
+    }
+
+    fn rows(table: &Table) -> Vec<(Delivery, Thing)> {
+        table.values().map(|kept| (kept.clone(), thing())).collect()
+    }
+
+    #[test]
+    fn what_is_read_again_after_a_crash_is_not_lost_behind_a_dead_letter_that_is_replayed() {
+        let (mut lanes, mut table) = (Lanes::new(4), Table::new());
+        lanes.take_in(log(4, 6), NOW);
+        assert_eq!(lanes.next(NOW).map(|attempt| attempt.sequence), Some(5));
+        table.insert(3, behind_another(3, NOW));
+        lanes.take_back(rows(&table), NOW);
+        lanes.ended(thing(), 1, Ended::Done, NOW);
+        lanes.take_in(log(6, 8), NOW);
+        let position = save(&mut lanes, &mut table);
+
+        let mut lanes = Lanes::new(position);
+        lanes.take_back(rows(&table), NOW);
+        lanes.take_in(log(position, 8), NOW);
+        let mut tried = Vec::new();
+        while let Some(Attempt { thing, sequence, number, .. }) = lanes.next(NOW) {
+            tried.push(sequence);
+            lanes.ended(thing, number, Ended::Done, NOW);
+        }
+        assert_eq!(tried, [3, 6, 7, 8]);
+        save(&mut lanes, &mut table);
+        assert_eq!((lanes.position(), table.len()), (8, 0));
+    }
 }

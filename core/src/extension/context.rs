@@ -2,7 +2,7 @@
 
 use super::{
     Connection, Db, DbTransaction, Described, Desk, Error, Heard, Leash, Prepared, Provider, Report, Result, Scope,
-    event_types::published,
+    event_types::published, on_runtime::on_runtime,
 };
 use crate::{
     model::{Cluster, Node, Object, Point, Release, Topic},
@@ -222,7 +222,8 @@ impl ExtensionContext {
     /// # Errors
     /// When the database did not let it: nothing is applied then, and the same can be tried again.
     pub async fn report(&self, task: Uuid, report: Report) -> Result<Heard> {
-        self.desk.report(self.scope.own().metadata.name, task, report).await
+        let (desk, own) = (Arc::clone(&self.desk), self.scope.own().metadata.name);
+        on_runtime(async move { desk.report(own, task, report).await }).await
     }
 
     /// Adds lines to the log of a task of an orchestrator of this extension: each about a node, or about the whole.
@@ -230,7 +231,8 @@ impl ExtensionContext {
     /// # Errors
     /// When there is no such task, or the database did not let it.
     pub async fn log(&self, task: Uuid, lines: Vec<(Option<i64>, String)>) -> Result<()> {
-        self.desk.log(self.scope.own().metadata.name, task, lines).await
+        let (desk, own) = (Arc::clone(&self.desk), self.scope.own().metadata.name);
+        on_runtime(async move { desk.log(own, task, lines).await }).await
     }
 
     /// The database, to read from. What writes begins a transaction: [`ExtensionContext::transaction`].
@@ -258,9 +260,13 @@ impl ExtensionContext {
     /// When the type is not declared, one of the parts cannot be that of an event, or the database did not let it.
     pub async fn publish(&self, kind: &str, action: &str, key: impl Display, object: &impl Serialize) -> Result<()> {
         let published = published(&self.scope, kind, action, &key, object)?;
-        let tx = self.store.write().await?.at(self.scope.now);
-        tx.journal.publish(principal::extension(self.scope.own().metadata.name), published);
-        Ok(tx.commit().await?)
+        let (store, scope) = (self.store.clone(), self.scope.clone());
+        on_runtime(async move {
+            let tx = store.write().await?.at(scope.now);
+            tx.journal.publish(principal::extension(scope.own().metadata.name), published);
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 }
 

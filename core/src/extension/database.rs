@@ -3,7 +3,8 @@
 use super::{
     Result, Scope,
     fence::{Access, Fence},
-    leash::Leashed,
+    leash::{Leashed, Turn},
+    on_runtime::on_runtime,
 };
 use crate::{
     principal,
@@ -139,14 +140,14 @@ impl Db {
         }
     }
 
-    /// The transaction that the extension began, with all that it tells.
-    pub(super) async fn into_transaction(self) -> Result<WriteTx, DbErr> {
+    /// The transaction that the extension began, with all that it tells, and what it is held by until it has ended.
+    pub(super) async fn into_transaction(self) -> Result<(WriteTx, Option<Turn>), DbErr> {
         let journal = Arc::clone(&self.journal);
         match self.into_connection()? {
             Connection::Write(transaction) => {
-                let transaction = transaction.take().await?;
+                let (transaction, turn) = transaction.take().await?;
                 transaction.journal.take_in(&journal);
-                Ok(transaction)
+                Ok((transaction, turn))
             }
             Connection::Pool(_) | Connection::Savepoint(_) => Err(DbErr::Custom("this is no transaction".to_owned())),
         }
@@ -189,11 +190,14 @@ impl ConnectionTrait for Db {
     }
 }
 
-/// Expands to the same call on whatever the connection is.
+/// Expands to the same call on whatever the connection is; on the runtime, unless it is part of a transaction of the core.
 macro_rules! delegate {
     ($self:ident, $connection:ident => $call:expr) => {
         match $self {
-            Connection::Pool($connection) => $call,
+            Connection::Pool(pool) => {
+                let $connection = pool.clone();
+                on_runtime(async move { $call }).await
+            }
             Connection::Savepoint($connection) => $call,
             Connection::Write($connection) => $call,
         }
@@ -203,7 +207,11 @@ macro_rules! delegate {
 #[async_trait::async_trait]
 impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
-        delegate!(self, connection => connection.get_database_backend())
+        match self {
+            Self::Pool(connection) => connection.get_database_backend(),
+            Self::Savepoint(connection) => connection.get_database_backend(),
+            Self::Write(connection) => connection.get_database_backend(),
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
@@ -211,7 +219,8 @@ impl ConnectionTrait for Connection {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        delegate!(self, connection => connection.execute_unprepared(sql).await)
+        let sql = sql.to_owned();
+        delegate!(self, connection => connection.execute_unprepared(&sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

@@ -4,6 +4,7 @@
 //! that it locks. So it may work on a transaction, and not wait while it holds one. One that nobody uses is rolled back, from
 //! outside: whoever holds it may hang, or block its thread.
 
+use super::on_runtime::on_runtime;
 use crate::{
     codes::catalogue,
     store::{Store, WriteTx},
@@ -47,9 +48,12 @@ pub(crate) struct Leashed {
 struct Held {
     /// Nothing once it was taken.
     transaction: Option<WriteTx>,
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Option<Turn>,
     used: Instant,
 }
+
+/// One of the transactions that may be open at a time.
+pub(super) type Turn = OwnedSemaphorePermit;
 
 impl Leash {
     /// Lets so many transactions be open at the same time.
@@ -60,9 +64,18 @@ impl Leash {
     /// Begins a transaction, when there may be another.
     pub(super) async fn begin(&self, store: &Store, extension: &'static str) -> Result<Leashed, DbErr> {
         let turn = Arc::clone(&self.0).acquire_owned().await.ok();
-        let leashed = Leashed::of(store.write().await?, turn);
-        tokio::spawn(watch(Arc::downgrade(&leashed.held), extension));
-        Ok(leashed)
+        let store = store.clone();
+        on_runtime(async move {
+            let transaction = store.write().await?;
+            if transaction.get_database_backend() == DbBackend::Postgres {
+                let limit = format!("SET LOCAL statement_timeout = {}", OPEN.as_millis());
+                transaction.execute_unprepared(&limit).await?;
+            }
+            let leashed = Leashed::of(transaction, turn);
+            tokio::spawn(watch(Arc::downgrade(&leashed.held), extension));
+            Ok(leashed)
+        })
+        .await
     }
 }
 
@@ -96,15 +109,17 @@ impl Leashed {
         Self::of(transaction, None)
     }
 
-    fn of(transaction: WriteTx, turn: Option<OwnedSemaphorePermit>) -> Self {
+    fn of(transaction: WriteTx, turn: Option<Turn>) -> Self {
         let backend = transaction.get_database_backend();
         let held = Held { transaction: Some(transaction), turn, used: Instant::now() };
         Self { backend, held: Arc::new(Mutex::new(held)) }
     }
 
-    /// The transaction, to end it.
-    pub(super) async fn take(self) -> Result<WriteTx, DbErr> {
-        self.held.lock().await.transaction.take().ok_or_else(gone)
+    /// The transaction, to end it before another may begin.
+    pub(super) async fn take(self) -> Result<(WriteTx, Option<Turn>), DbErr> {
+        let mut held = self.held.lock().await;
+        let transaction = held.transaction.take().ok_or_else(gone)?;
+        Ok((transaction, held.turn.take()))
     }
 }
 
@@ -118,11 +133,15 @@ fn gone() -> DbErr {
 /// Expands to the same call on the transaction, while it is held.
 macro_rules! delegate {
     ($self:ident, $transaction:ident => $call:expr) => {{
-        let mut held = $self.held.lock().await;
-        let $transaction = held.transaction.as_ref().ok_or_else(gone)?;
-        let done = $call;
-        held.used = Instant::now();
-        done
+        let held = Arc::clone(&$self.held);
+        on_runtime(async move {
+            let mut held = held.lock().await;
+            let $transaction = held.transaction.as_ref().ok_or_else(gone)?;
+            let done = $call;
+            held.used = Instant::now();
+            done
+        })
+        .await
     }};
 }
 
@@ -137,7 +156,8 @@ impl ConnectionTrait for Leashed {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        delegate!(self, transaction => transaction.execute_unprepared(sql).await)
+        let sql = sql.to_owned();
+        delegate!(self, transaction => transaction.execute_unprepared(&sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

@@ -16,6 +16,7 @@ mod leash;
 mod metadata;
 mod methods;
 mod migrations;
+mod on_runtime;
 mod orchestrator;
 mod pipeline;
 mod provide;

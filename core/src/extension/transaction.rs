@@ -1,6 +1,8 @@
 //! Transactions that extensions begin.
 
-use super::{Db, Desk, Error, Leash, Model, Result, Scope, event_types::published, leash::Leashed};
+use super::{
+    Db, Desk, Error, Leash, Model, Result, Scope, event_types::published, leash::Leashed, on_runtime::on_runtime,
+};
 use crate::{
     model::{Cluster, Node},
     principal,
@@ -124,11 +126,15 @@ impl DbTransaction {
     /// # Errors
     /// A conflict, when another extension refuses what [`DbTransaction::note_change`] noted; what the database says.
     pub async fn commit(self) -> Result<()> {
-        let transaction = self.db.into_transaction().await?;
-        if self.noted.is_empty() {
-            return Ok(transaction.commit().await?);
-        }
-        self.desk.commit(transaction, self.scope.now, self.noted).await
+        let Self { db, scope, desk, noted } = self;
+        on_runtime(async move {
+            let (transaction, _turn) = db.into_transaction().await?;
+            match noted.is_empty() {
+                true => Ok(transaction.commit().await?),
+                false => desk.commit(transaction, scope.now, noted).await,
+            }
+        })
+        .await
     }
 }
 

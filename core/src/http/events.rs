@@ -57,7 +57,7 @@ impl Default for EventQuery {
 async fn log(State(server): App, Query(query): Query<EventQuery>) -> Answer<Whole<Event>> {
     let filter = filter(query.filter.as_deref())?;
     let limit = query.limit.min(MOST);
-    let (mut events, mut after, mut bytes) = (Vec::new(), query.after, 0);
+    let (mut events, mut after, mut bytes) = (Vec::new(), query.after.max(0), 0);
     loop {
         let wanted = (limit - events.len() as u64).min(LIMIT);
         let stretch = store::events::after(server.store.reader(), after, &filter, wanted).await?;

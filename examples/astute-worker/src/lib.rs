@@ -13,6 +13,7 @@
 //! # Ok(()) }
 //! ```
 
+mod gate;
 mod link;
 mod names;
 mod rabbitmq;
@@ -20,6 +21,7 @@ mod received;
 mod work;
 mod worker;
 
+pub use gate::Gate;
 pub use names::Names;
 pub use rabbitmq::{RabbitMq, shared_rabbitmq};
 pub use received::Received;

@@ -42,7 +42,7 @@ rm -rf "$DIR"
 /// A RabbitMQ server. It ends when this is dropped, and when the process ends.
 #[derive(Debug)]
 pub struct RabbitMq {
-    port: u16,
+    pub(crate) port: u16,
     dir: PathBuf,
     keeper: Mutex<Keeper>,
 }
@@ -184,7 +184,7 @@ impl Keeper {
 }
 
 /// Three ports that nobody listens on.
-fn free_ports() -> io::Result<[u16; 3]> {
+pub(crate) fn free_ports() -> io::Result<[u16; 3]> {
     let listeners = [
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,

@@ -41,5 +41,6 @@ async fn take_back(broker: &Broker, cx: &OrchestratorContext, messages: &[Model]
         return Ok(wanted);
     }
     let link = broker.link(cx.settings::<AmqpOrchestrator>()).await?;
+    let _looking = broker.looking.lock().await;
     withdraw_from(&link, cx, &wanted).await
 }

@@ -37,6 +37,8 @@ pub(crate) struct Broker {
     pub(crate) needed: Notify,
     /// The messages that this server is publishing just now.
     sending: watch::Sender<BTreeSet<Uuid>>,
+    /// Held by who looks through the queue of work: what one has in hand another does not see there.
+    pub(crate) looking: Mutex<()>,
 }
 
 /// A message that is being published until this is dropped.

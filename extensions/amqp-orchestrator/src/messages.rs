@@ -16,6 +16,9 @@ use std::{collections::BTreeSet, num::NonZeroU16};
 /// How many days a message is kept to which nobody replies.
 const LONGEST: u16 = 366;
 
+/// How many messages there are of a task none of which is to be sent.
+const NONE: i32 = 0;
+
 /// A message of a task.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -84,7 +87,7 @@ impl State {
     /// What it may follow: a reply can be here before the confirmation of the message that it answers.
     fn after(self) -> &'static [Self] {
         match self {
-            Self::Written => &[],
+            Self::Written => &[Self::Withdrawn],
             Self::Sending => &[Self::Written, Self::Sending],
             Self::Sent => &[Self::Written, Self::Sending],
             Self::Taken => &[Self::Written, Self::Sending, Self::Sent, Self::Withdrawing],
@@ -145,7 +148,7 @@ struct Part {
 /// # Errors
 /// What the database says.
 pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Vec<Model>> {
-    let known = of_task(cx.db(), dispatch.task).await?;
+    let known = known(cx, dispatch).await?;
     if !known.is_empty() {
         return Ok(known);
     }
@@ -186,13 +189,29 @@ pub(crate) async fn of_dispatch(cx: &OrchestratorContext, dispatch: &Dispatch) -
     Ok(messages)
 }
 
+/// The messages of a task that are written down. What a stop took back that was given up since is to be sent after all.
+async fn known(cx: &OrchestratorContext, dispatch: &Dispatch) -> Result<Vec<Model>> {
+    let known = of_task(cx.db(), dispatch.task).await?;
+    let uuids = known.iter().map(|message| message.uuid).collect();
+    let is_unsent = known.iter().any(|message| message.state == State::Withdrawn);
+    if !is_unsent || !that_stop(cx.db(), &uuids).await?.is_empty() {
+        return Ok(known);
+    }
+    if known.iter().any(|message| message.total == NONE) {
+        forget(cx, dispatch.task).await?;
+    } else {
+        mark(cx, &uuids, State::Written).await?;
+    }
+    of_task(cx.db(), dispatch.task).await
+}
+
 /// The message of a task that a stop is about, where it is not to be sent at all.
 fn withdrawn(cx: &OrchestratorContext, stop: &Dispatch, task: Uuid) -> Model {
     Model {
         uuid: task,
         task,
         place: 0,
-        total: 1,
+        total: NONE,
         method: Method::Deploy,
         nodes: Nodes(ids(stop)),
         stops: None,

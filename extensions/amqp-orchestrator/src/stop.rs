@@ -12,10 +12,16 @@ use lapin::{
     types::FieldTable,
 };
 use rivetgun::prelude::*;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// How long an Astute that has taken a message may take to say so: it does that before anything else.
 const LIFE: Duration = Duration::from_secs(10);
+
+/// How long it is waited before the queue is looked through again.
+const WHILE: Duration = Duration::from_secs(1);
 
 /// How often it is looked how far a message is.
 const LOOK: Duration = Duration::from_millis(20);
@@ -35,10 +41,15 @@ pub(crate) async fn what_is_left(
     // What was never on its way to the broker is not sent any more.
     let unsent = persist(|| messages::in_state(cx.db(), &stopped, &[State::Written])).await?;
     persist(|| messages::mark(cx, &unsent, State::Withdrawn)).await?;
-    withdraw(broker, cx, dispatch, &stopped).await?;
     // What is neither in the queue nor replied to is on its way to an Astute, whom a stop could overtake.
     let unsure = [State::Sending, State::Sent, State::Withdrawing];
-    until_none_is(&unsure, cx, &stopped).await?;
+    let begun = Instant::now();
+    loop {
+        withdraw(broker, cx, dispatch, &stopped).await?;
+        if until_none_is(&unsure, cx, &stopped).await? || begun.elapsed() >= LIFE {
+            break;
+        }
+    }
     // What was on its way to the broker, or back from it, when the server was killed, and nobody has it.
     let gone = persist(|| messages::in_state(cx.db(), &stopped, &[State::Sending, State::Withdrawing])).await?;
     persist(|| messages::mark(cx, &gone, State::Withdrawn)).await?;
@@ -61,15 +72,15 @@ pub(crate) async fn what_is_left(
     Ok(left)
 }
 
-/// Waits until none of these messages is in one of these states, or for as long as an Astute may take to reply.
-async fn until_none_is(states: &[State], cx: &OrchestratorContext, messages: &BTreeSet<Uuid>) -> Result<()> {
+/// Waits for a while until none of these messages is in one of these states; whether it is so.
+async fn until_none_is(states: &[State], cx: &OrchestratorContext, messages: &BTreeSet<Uuid>) -> Result<bool> {
     let waiting = async {
         while !persist(|| messages::in_state(cx.db(), messages, states)).await?.is_empty() {
             tokio::time::sleep(LOOK).await;
         }
-        Ok(())
+        Ok(true)
     };
-    tokio::time::timeout(LIFE, waiting).await.unwrap_or(Ok(()))
+    tokio::time::timeout(WHILE, waiting).await.unwrap_or(Ok(false))
 }
 
 /// The nodes of a cluster that are worked on.
@@ -93,6 +104,7 @@ async fn withdraw(
             let link = broker.link(cx.settings::<AmqpOrchestrator>()).await?;
             broker::answered(async {
                 broker.has_sent(wanted).await;
+                let _looking = broker.looking.lock().await;
                 withdraw_from(&link, cx, wanted).await
             })
             .await

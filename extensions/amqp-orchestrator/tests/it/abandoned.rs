@@ -1,6 +1,6 @@
 //! Work that is given up by force.
 
-use crate::bench::{wait_for, with_nodes, with_own_broker};
+use crate::bench::{wait_for, with_gate, with_nodes};
 use rivetgun::prelude::json;
 
 #[test]
@@ -20,7 +20,7 @@ fn a_stop_ends_with_the_work_that_it_waits_for_although_that_was_deleted_by_forc
     with_nodes(1, "", async |bench| {
         bench.worker.hold_all();
         let task = bench.begin("provision").await;
-        bench.worker.received(1).await;
+        bench.progresses(&task).await;
         bench.worker.forget();
         let stop = bench.begin("stop").await;
         bench.worker.received(2).await;
@@ -36,14 +36,14 @@ fn a_stop_ends_with_the_work_that_it_waits_for_although_that_was_deleted_by_forc
 
 #[test]
 fn nobody_waits_for_a_broker_that_is_away_to_give_work_up() {
-    with_own_broker(1, async |bench, broker| {
+    with_gate(1, async |bench, gate| {
         let task = bench.begin("provision").await;
         wait_for("a line in the log".to_owned(), async || !bench.log(&task).await.is_empty()).await;
         bench.server.delete(&format!("/tasks/{}?force=true", task["id"])).await.expect(204);
         assert_eq!(bench.each("status").await, ["error"]);
-        tokio::task::block_in_place(|| broker.start_again()).expect("it starts");
+        gate.open().await.expect("its port is free");
         bench.work("provision", "ready").await;
         assert_eq!(bench.worker.received(1).await.len(), 1, "what was given up is not sent");
-        tokio::task::block_in_place(|| broker.stop()).expect("it stops");
+        gate.close().await;
     });
 }

@@ -1,11 +1,11 @@
 //! A server, a broker, a worker, and a cluster to work on.
 
-use astute_worker::{Names, RabbitMq, Worker, shared_rabbitmq};
+use astute_worker::{Gate, Names, RabbitMq, Worker, shared_rabbitmq};
 use rivetgun::{
     prelude::{Value, json},
     testkit::{TestServer, on_both_databases, skip},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ pub(crate) struct Bench {
 /// Runs a test on both databases with a cluster of so many nodes, and these settings of the extension.
 pub(crate) fn with_nodes<F: Future<Output = ()>>(count: usize, settings: &str, test: impl Fn(Bench) -> F) {
     match shared_rabbitmq() {
-        Ok(broker) => with_broker(broker, count, settings, test),
+        Ok(broker) => with_broker(&broker.url(), count, settings, test),
         Err(reason) => skip("RabbitMQ", &reason),
     }
 }
@@ -32,16 +32,27 @@ pub(crate) fn with_own_broker<F: Future<Output = ()>>(count: usize, test: impl F
         // It ends with the process.
         Ok(broker) => {
             let broker = Box::leak(Box::new(broker));
-            with_broker(broker, count, "", |bench| test(bench, broker));
+            with_broker(&broker.url(), count, "", |bench| test(bench, broker));
         }
         Err(reason) => skip("RabbitMQ", &reason),
     }
 }
 
-fn with_broker<F: Future<Output = ()>>(broker: &RabbitMq, count: usize, settings: &str, test: impl Fn(Bench) -> F) {
-    let (url, names) = (broker.url(), Names::unique());
-    on_both_databases(&format!("{}{settings}", names.settings(&url)), async |server| {
-        let worker = Worker::start(&url, &names);
+/// Runs a test with a broker that is away at first.
+pub(crate) fn with_gate<F: Future<Output = ()>>(count: usize, test: impl Fn(Bench, Arc<Gate>) -> F) {
+    match shared_rabbitmq() {
+        Ok(broker) => {
+            let gate = Arc::new(Gate::to(broker).expect("a port is free"));
+            with_broker(&gate.url(), count, "", |bench| test(bench, Arc::clone(&gate)));
+        }
+        Err(reason) => skip("RabbitMQ", &reason),
+    }
+}
+
+fn with_broker<F: Future<Output = ()>>(url: &str, count: usize, settings: &str, test: impl Fn(Bench) -> F) {
+    let names = Names::unique();
+    on_both_databases(&format!("{}{settings}", names.settings(url)), async |server| {
+        let worker = Worker::start(url, &names);
         let mut nodes = Vec::new();
         for number in 1..=count {
             let mac = format!("02:00:00:00:00:{number:02x}");
@@ -95,6 +106,15 @@ impl Bench {
     /// Waits until the nodes have these statuses.
     pub(crate) async fn statuses(&self, expected: &[&str]) {
         wait_for(format!("{expected:?}"), async || self.each("status").await == expected).await;
+    }
+
+    /// Waits until the server has heard of the work from who does it.
+    pub(crate) async fn progresses(&self, task: &Value) {
+        wait_for("progress".to_owned(), async || {
+            let task = self.server.get(&format!("/tasks/{}", task["id"])).await.expect(200);
+            task["progress"].as_i64() > Some(0)
+        })
+        .await;
     }
 
     /// The lines of the orchestrator in the log of a task.

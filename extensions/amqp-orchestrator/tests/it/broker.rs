@@ -1,39 +1,53 @@
 //! The broker is away, and comes back.
 
-use crate::bench::{wait_for, with_own_broker};
+use crate::bench::{wait_for, with_gate, with_own_broker};
 use rivetgun::prelude::json;
 
 #[test]
 fn work_waits_for_a_broker_that_is_away_at_the_start() {
-    with_own_broker(2, async |bench, broker| {
+    with_gate(2, async |bench, gate| {
         let task = bench.begin("provision").await;
         wait_for("a line in the log".to_owned(), async || !bench.log(&task).await.is_empty()).await;
         assert!(bench.log(&task).await[0].starts_with("the broker is away"), "{:?}", bench.log(&task).await);
         assert_eq!(bench.each("status").await, ["provisioning"; 2]);
         assert_eq!(bench.server.get("/nodes").await.expect(200).as_array().map(Vec::len), Some(2), "it serves");
-        tokio::task::block_in_place(|| broker.start_again()).expect("it starts");
+        gate.open().await.expect("its port is free");
         assert_eq!(bench.server.ended(&task).await["status"], "ready");
         let log = bench.log(&task).await;
         assert!(log[1] == "the broker is back" && log[2].starts_with("sent image_provision 1/1"), "{log:?}");
         bench.worker.received(1).await;
-        tokio::task::block_in_place(|| broker.stop()).expect("it stops");
+        gate.close().await;
     });
 }
 
 #[test]
 fn work_that_is_stopped_while_the_broker_is_away_is_never_sent() {
-    with_own_broker(1, async |bench, broker| {
+    with_gate(1, async |bench, gate| {
         let task = bench.begin("provision").await;
         wait_for("a line in the log".to_owned(), async || !bench.log(&task).await.is_empty()).await;
         let stop = bench.begin("stop").await;
         wait_for("a line in the log".to_owned(), async || !bench.log(&stop).await.is_empty()).await;
-        tokio::task::block_in_place(|| broker.start_again()).expect("it starts");
+        gate.open().await.expect("its port is free");
         assert_eq!(bench.server.ended(&stop).await["status"], "ready");
         assert_eq!(bench.server.ended(&task).await["message"], "stopped");
         assert_eq!(bench.each("status").await, ["discover"]);
         bench.work("provision", "ready").await;
         assert_eq!(bench.worker.received(1).await.len(), 1, "what was stopped is not sent");
-        tokio::task::block_in_place(|| broker.stop()).expect("it stops");
+        gate.close().await;
+    });
+}
+
+#[test]
+fn work_whose_stop_is_given_up_is_sent_after_all() {
+    with_gate(1, async |bench, gate| {
+        let task = bench.begin("provision").await;
+        wait_for("a line in the log".to_owned(), async || !bench.log(&task).await.is_empty()).await;
+        let stop = bench.begin("stop").await;
+        wait_for("a line in the log".to_owned(), async || !bench.log(&stop).await.is_empty()).await;
+        bench.server.delete(&format!("/tasks/{}?force=true", stop["id"])).await.expect(204);
+        gate.open().await.expect("its port is free");
+        assert_eq!(bench.server.ended(&task).await["status"], "ready");
+        gate.close().await;
     });
 }
 

@@ -126,7 +126,7 @@ fn a_stop_that_no_worker_can_hear_fails_and_says_so() {
     with_nodes(1, "", async |mut bench| {
         bench.worker.hold_all();
         let task = bench.begin("provision").await;
-        bench.worker.received(1).await;
+        bench.progresses(&task).await;
         bench.worker.leave().await;
         let stop = bench.work("stop", "error").await;
         assert!(stop["message"].as_str().is_some_and(|message| message.contains("no Astute listens")), "{stop}");
@@ -161,7 +161,7 @@ fn a_deployment_that_fails_after_nobody_could_hear_its_stop_ends() {
         bench.work("provision", "ready").await;
         bench.worker.hold_all();
         let task = bench.begin("deploy").await;
-        bench.worker.received(2).await;
+        bench.progresses(&task).await;
         bench.worker.leave().await;
         bench.work("stop", "error").await;
         bench.fail("deploy_resp", &task).await;
