@@ -82,6 +82,7 @@ impl Open {
             served = &mut serving => Some(served),
             () = told_to_stop(&server, &mut stop) => None,
         };
+        tracing::info!("stopping: requests and work in the background may end, for a while");
         server.stopping.cancel();
         let stopped = async {
             let served = match served {
@@ -93,6 +94,7 @@ impl Open {
                 serving.abort();
             }
             stop_work(&server).await;
+            tracing::info!("stopped");
             served
         };
         tokio::select! {

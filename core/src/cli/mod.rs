@@ -20,7 +20,13 @@ use crate::{
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use output::{complain, say};
-use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    ffi::OsString,
+    io::IsTerminal,
+    panic::PanicHookInfo,
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Why a command failed.
@@ -47,6 +53,12 @@ pub(crate) enum CliError {
 /// Exit codes: 0 done, 1 failed (standard error tells why and what to do), 2 wrong arguments.
 #[must_use]
 pub fn run() -> ExitCode {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(
+        move |panic| {
+            if tracing::dispatcher::has_been_set() { log_panic(panic) } else { print(panic) }
+        },
+    ));
     run_with(std::env::args_os())
 }
 
@@ -142,4 +154,14 @@ fn start_log(arguments: &Arguments) {
     let builder = builder.log_internal_errors(false);
     // A second run in one process (tests) keeps the first log.
     drop(if arguments.log_json { builder.json().try_init() } else { builder.with_target(false).try_init() });
+}
+
+/// Tells of a panic, be it of an extension, where everything else is told.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(backtrace));
+    let text = panic.payload_as_str().unwrap_or("what it said is no text");
+    tracing::error!(thread = thread.name(), backtrace, "panicked at {place}: {text}");
 }

@@ -1,6 +1,6 @@
-//! Hands an event to an extension.
+//! Hands an event to an extension. Whoever calls this logs what becomes of it.
 
-use super::{Call, Fault, OwnThread, log};
+use super::{Call, Fault, OwnThread};
 use crate::{extension::EventContext, model::Event, registry::Loaded};
 use std::{sync::Arc, time::Duration};
 
@@ -14,5 +14,5 @@ pub(crate) async fn deliver(
     let call = Call { extension: loaded.metadata.name, method: "handle_event", limit };
     let extension = Arc::clone(loaded);
     let handle = || async move { extension.extension().handle_event(&cx, &event).await };
-    thread.call(call, handle).await.inspect_err(|fault| log(call, fault))
+    thread.call(call, handle).await
 }

@@ -10,7 +10,7 @@ use crate::{
     model::{Filter, Topic},
     registry::Loaded,
     server::Server,
-    store::{self, Claim, DeliveryState, Kept, NewNotification},
+    store::{self, Claim, DeliveryState, Kept, NewNotification, SubscriptionId},
 };
 use sea_orm::DbErr;
 use std::{
@@ -36,7 +36,7 @@ pub(super) struct Run {
     filter: Filter,
     claim: Claim,
     lanes: Lanes,
-    calls: JoinSet<(Thing, u32, Result<(), Fault>)>,
+    calls: JoinSet<Called>,
     /// The position that is written down, and when it was.
     saved: i64,
     saved_at: Instant,
@@ -45,6 +45,9 @@ pub(super) struct Run {
     may_be_more: bool,
     bell: watch::Receiver<u64>,
 }
+
+/// How a call ended: of what, of which event, the how-manieth.
+type Called = (Thing, i64, u32, Result<(), Fault>);
 
 /// Why a run ends that was not told to.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +70,7 @@ impl Run {
         claimed_at: Instant,
     ) -> Self {
         let bell = server.store.bell.any();
-        let thread = OwnThread::new(format!("{} {}", claim.id.extension, claim.id.name));
+        let thread = OwnThread::new(format!("{} {}", claim.id.extension, claim.id.name).trim_end().to_owned());
         Self {
             thread: thread.into(),
             leash: server.leash(),
@@ -171,13 +174,13 @@ impl Run {
                     Ok(None) => Ok(()),
                     Err(error) => Err(Fault::Failed(error.into())),
                 };
-                (thing, number, outcome)
+                (thing, sequence, number, outcome)
             });
         }
     }
 
-    fn note(&mut self, ended: Result<(Thing, u32, Result<(), Fault>), tokio::task::JoinError>) {
-        let (thing, number, outcome) = match ended {
+    fn note(&mut self, ended: Result<Called, tokio::task::JoinError>) {
+        let (thing, sequence, number, outcome) = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 // What an extension does is caught further in; without knowing which lane it was the run cannot go on.
@@ -188,20 +191,23 @@ impl Run {
         };
         let now = self.server.clock.now();
         let settings = &self.server.settings.events;
+        let SubscriptionId { extension, name: subscription } = &self.claim.id;
+        let (kind, key) = &thing;
         let how = match outcome {
             Ok(()) => Ended::Done,
             Err(fault) if matches!(fault, Fault::Refused(_)) || number >= settings.attempts.get() => {
+                let what = "an event is a dead letter";
+                tracing::error!(extension, subscription, sequence, kind, key, attempt = number, %fault, "{what}");
                 Ended::Dead(fault.public("handle_event"))
             }
             Err(fault) => {
                 let wait = settings.wait_after(number, fault.wait().unwrap_or_default());
+                let (attempt, again_in_ms) = (number, wait.num_milliseconds());
+                let what = "an event is delivered again";
+                tracing::warn!(extension, subscription, sequence, kind, key, attempt, again_in_ms, %fault, "{what}");
                 Ended::Again(now + wait, fault.public("handle_event"))
             }
         };
-        if let Ended::Dead(reason) = &how {
-            let (kind, key) = &thing;
-            tracing::error!(extension = self.claim.id.extension, kind, key, reason, "an event is a dead letter");
-        }
         self.lanes.ended(thing, number, how, now);
     }
 

@@ -1,9 +1,15 @@
 //! What a server counts of itself, and the page on which Prometheus finds it.
 
-use crate::{contain, model::TaskStatus, server::Server, store};
+use crate::{
+    contain,
+    model::TaskStatus,
+    server::Server,
+    store::{self, SubscriptionId},
+};
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
+use sea_orm::{DatabaseConnection, DbErr};
 use std::time::Duration;
 
 /// Seconds: from what is answered from memory to what an extension may take at most.
@@ -21,6 +27,10 @@ pub(crate) struct Metrics {
     durations: HistogramVec,
     /// By status.
     tasks: IntGaugeVec,
+    /// By extension, subscription and state: events that wait, and dead letters.
+    deliveries: IntGaugeVec,
+    /// By extension and subscription: how far it is behind the end of the log.
+    behind: IntGaugeVec,
     /// By extension: points that were written.
     pub(super) written: IntCounterVec,
     /// By extension, series and reason: points that were not.
@@ -46,6 +56,16 @@ impl Default for Metrics {
             ),
             durations: HistogramVec::new(durations.buckets(BUCKETS.to_vec()), &["route", "method"]).expect(NAMES),
             tasks: gauge("rivetgun_tasks", "Tasks that the database has.", &["status"]),
+            deliveries: gauge(
+                "rivetgun_subscription_deliveries",
+                "Events that failed, or wait for one that did, by state: waiting, dead.",
+                &["extension", "subscription", "state"],
+            ),
+            behind: gauge(
+                "rivetgun_subscription_behind",
+                "Events of the log that a subscription has not read yet, whether it wants them or not.",
+                &["extension", "subscription"],
+            ),
             written: counter(
                 "rivetgun_monitoring_points_written_total",
                 "Points of monitoring that an extension has written.",
@@ -84,11 +104,13 @@ impl Metrics {
         let about = Opts::new("rivetgun_build_info", "What this server is; the value is always 1.");
         let build = IntGauge::with_opts(about.const_label("version", env!("CARGO_PKG_VERSION"))).expect(NAMES);
         build.set(1);
-        let own: [Box<dyn Collector>; 8] = [
+        let own: [Box<dyn Collector>; 10] = [
             Box::new(build),
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.tasks.clone()),
+            Box::new(self.deliveries.clone()),
+            Box::new(self.behind.clone()),
             Box::new(self.written.clone()),
             Box::new(self.dropped.clone()),
             Box::new(self.replaced.clone()),
@@ -101,6 +123,24 @@ impl Metrics {
         for collector in own.into_iter().chain(process).chain(contain::collectors()) {
             self.registry.register(collector).expect(NAMES);
         }
+    }
+
+    /// Counts what the database has.
+    async fn count(&self, reader: &DatabaseConnection) -> Result<(), DbErr> {
+        let counts = store::tasks::count_by_status(reader).await?;
+        for status in TaskStatus::WORDS {
+            let count = counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, count)| *count);
+            self.tasks.with_label_values(&[status]).set(count);
+        }
+        let end = store::events::end(reader).await?;
+        for standing in store::subscriptions::standings(reader).await? {
+            let SubscriptionId { extension, name } = &standing.id;
+            for (state, count) in [("waiting", standing.waiting), ("dead", standing.dead)] {
+                self.deliveries.with_label_values(&[extension, name, state]).set(count.cast_signed());
+            }
+            self.behind.with_label_values(&[extension, name]).set((end - standing.position).max(0));
+        }
+        Ok(())
     }
 
     /// Counts a request. It costs no allocation, but for the first of its kind.
@@ -116,16 +156,13 @@ pub(crate) async fn page(server: &Server) -> Result<String, prometheus::Error> {
     for (extension, points) in server.monitor.queued() {
         metrics.queued.with_label_values(&[extension]).set(i64::try_from(points).unwrap_or(i64::MAX));
     }
-    let counted = store::tasks::count_by_status(server.store.reader());
-    match tokio::time::timeout(DATABASE_WAIT, counted).await {
-        Ok(Ok(counts)) => {
-            for status in TaskStatus::WORDS {
-                let count = counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, count)| *count);
-                metrics.tasks.with_label_values(&[status]).set(count);
-            }
-        }
-        // What it said earlier is not what is so now.
-        Ok(Err(_)) | Err(_) => metrics.tasks.reset(),
+    // What the database said earlier is not what is so now.
+    for gauges in [&metrics.tasks, &metrics.deliveries, &metrics.behind] {
+        gauges.reset();
+    }
+    let counted = metrics.count(server.store.reader());
+    if !matches!(tokio::time::timeout(DATABASE_WAIT, counted).await, Ok(Ok(()))) {
+        tracing::debug!("the database did not say how much there is of what it has");
     }
     TextEncoder::new().encode_to_string(&metrics.registry.gather())
 }

@@ -100,11 +100,11 @@ impl Lack {
     /// What is amiss, and what to do; behind the name of the extension.
     pub(crate) fn advice(self) -> &'static str {
         match self {
-            Self::NotInBuild => "not in this build: disable them, or run a build that has them",
+            Self::NotInBuild => "not in this build: run one that has it, or disable it",
             Self::Inactive => {
-                "not active: disable them, or add them to `active` in the section `[extensions]` of the settings"
+                "not active: add it to `active` in the section `[extensions]` of the settings, or disable it"
             }
-            Self::Failed => "failed: `GET /extensions` tells why; disable them, or mend that and start the server anew",
+            Self::Failed => "failed: `GET /extensions` tells why; mend that and start the server anew, or disable it",
         }
     }
 }

@@ -156,7 +156,8 @@ impl fmt::Display for BootProblem {
                 write!(formatter, "the orchestrator `{name}` of `{}` ({}) {why}", metadata.name, Place(metadata))
             }
             Self::Subscription { metadata, name, why } => {
-                write!(formatter, "the subscription `{name}` of `{}` ({}): {why}", metadata.name, Place(metadata))
+                let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
+                write!(formatter, "the subscription{name} of `{}` ({}): {why}", metadata.name, Place(metadata))
             }
             Self::EventType { metadata, kind, why } => write!(
                 formatter,

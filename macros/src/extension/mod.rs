@@ -27,6 +27,20 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         mistakes.report(&target.generics, "an extension is registered as one type: leave the generics out");
     }
 
+    let has = |method: &str| target.overrides.iter().any(|overridden| overridden == method);
+    match (has("subscriptions"), has("handle_event")) {
+        (true, false) => {
+            mistakes.report(&target.ty, "`subscriptions` needs a `handle_event`, which is given the events");
+        }
+        (false, true) => {
+            mistakes.report(
+                &target.ty,
+                "`handle_event` is never called without `subscriptions`, which says for which events",
+            );
+        }
+        _ => {}
+    }
+
     let described = described(&arguments, &target);
     // Registering what is described wrongly could only add errors to those that are reported.
     let registered = mistakes.is_empty().then(|| registered(&arguments, &target));

@@ -146,7 +146,13 @@ fn show_node(node: &Node) -> Result<(), CliError> {
 
 async fn enable_all(server: &Arc<Server>, cluster: &Cluster) -> Result<(), CliError> {
     title("3. Extensions, enabled for the cluster")?;
-    let names = server.registry.iter().map(|loaded| loaded.metadata.name.to_owned()).collect();
+    for loaded in server.registry.iter() {
+        if let Some(reason) = loaded.condition.failure() {
+            say(format!("   without {}, which has failed: {reason}", loaded.metadata.name))?;
+        }
+    }
+    let available = server.registry.iter().filter(|loaded| loaded.is_available());
+    let names = available.map(|loaded| loaded.metadata.name.to_owned()).collect();
     let mut tx = server.change(Tolerance::Strict).await?;
     let enabled = enabling::enable(&mut tx, cluster.id, names).await?;
     tx.commit().await?;
