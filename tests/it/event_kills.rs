@@ -5,7 +5,7 @@
 
 use crate::{
     common::{list, mac},
-    process::{Serving, wait_for},
+    process::{PATIENCE, Serving},
 };
 use rivetgun::testkit::{command_line, new_postgres_database, skip};
 use serde_json::{Value, json};
@@ -112,11 +112,7 @@ fn change_and_kill(database: Option<&str>) {
             .filter(|event| action.is_none_or(|action| event["action"] == action))
             .filter_map(|event| event["sequence"].as_i64())
             .collect();
-        let heard = wait_for("the last event to be heard of", || {
-            let heard = heard_by(&serving, subscription);
-            let known: BTreeSet<i64> = heard.iter().map(|(sequence, _)| *sequence).collect();
-            wanted.is_subset(&known).then_some(heard)
-        });
+        let heard = heard_at_last(&serving, subscription, &wanted);
         check_order(&heard, subscription);
         let repeated = heard.len() - wanted.len();
         eprintln!("{subscription}: {} events, {repeated} of them again, {kills} kills", wanted.len());
@@ -155,6 +151,23 @@ fn change(serving: &RwLock<Serving>, done: &AtomicUsize, client: usize, changes:
         }
     }
     acknowledged
+}
+
+/// What an extension heard, once that is all of this. It may take as long as it goes on: behind many changes there is much to hear.
+fn heard_at_last(serving: &Serving, subscription: &str, wanted: &BTreeSet<i64>) -> Vec<(i64, String)> {
+    let (mut count, mut since) = (0, Instant::now());
+    loop {
+        let heard = heard_by(serving, subscription);
+        let known: BTreeSet<i64> = heard.iter().map(|(sequence, _)| *sequence).collect();
+        if wanted.is_subset(&known) {
+            return heard;
+        }
+        if heard.len() > count {
+            (count, since) = (heard.len(), Instant::now());
+        }
+        assert!(since.elapsed() < PATIENCE, "{subscription} heard of {count} events, and of no other for a minute");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
 }
 
 /// What an extension heard: the sequence number, and the thing.

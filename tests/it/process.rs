@@ -13,7 +13,7 @@ use std::{
 };
 
 /// How long anything that is waited for may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server says when it has started.
 const LISTENING: &str = "listening on http://";
@@ -109,9 +109,10 @@ impl Serving {
         let stdout = child.stdout.take().expect("its output is piped");
         let (say, heard) = mpsc::channel();
         std::thread::spawn(move || {
-            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-            let found = lines.into_iter().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
-            drop(say.send(found));
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            drop(say.send(lines.find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned))));
+            // Whatever else it says is heard to its end: a test binary that serves dies of a closed pipe after a minute.
+            lines.for_each(drop);
         });
         let address = heard.recv_timeout(PATIENCE).ok().flatten();
         let serving = Self { child, address: address.unwrap_or_default(), log };

@@ -8,6 +8,7 @@ use crate::{
 use axum::{body::Body, http::Request};
 use rivetgun::testkit::{TestServer, new_postgres_database, on_both_databases};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
 /// `action key` of the event that comes next.
@@ -59,6 +60,25 @@ fn what_is_registered_comes_once_and_nothing_before_or_after() {
         assert_eq!(socket.ask("register nodes.create.*").await["frame"], "registered");
         server.discover(&mac(3)).await;
         assert_eq!(event(&mut socket).await, "create 3");
+    });
+}
+
+#[test]
+fn who_speaks_while_an_event_comes_gets_it_at_once() {
+    on_both_databases("", async |server| {
+        let mut socket = Socket::open(server.listen().await).await;
+        socket.ask("register builds.*.*").await;
+        for number in 0..10 {
+            let published = json!({"type": "builds", "action": "done", "key": number.to_string(), "object": {}});
+            server.post("/events", published).await.expect(201);
+            let told = Instant::now();
+            // Within the pause in which the log is left alone after a ring of the bell.
+            socket.send(Message::text("what?")).await;
+            let mut frames = [socket.frame().await["frame"].clone(), socket.frame().await["frame"].clone()];
+            frames.sort_by_key(Value::to_string);
+            assert_eq!(frames, ["error", "event"]);
+            assert!(told.elapsed() < Duration::from_secs(2), "{number}: {:?}", told.elapsed());
+        }
     });
 }
 
