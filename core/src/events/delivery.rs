@@ -91,9 +91,10 @@ impl Run {
     /// Delivers until it is told to stop, or the subscription is lost. What was in hand then is delivered again by whoever
     /// takes it next.
     pub(super) async fn deliver(mut self, stop: CancellationToken) -> Result<(), Lost> {
-        let reader = self.server.store.reader();
-        let kept = store::subscriptions::deliveries(reader, &self.claim.id, Kept::After(self.claim.position)).await?;
-        self.lanes.take_back(kept, self.server.clock.now());
+        let dead = Kept::DeadAfter(self.claim.position);
+        let dead = store::subscriptions::deliveries(self.server.store.reader(), &self.claim.id, dead).await?;
+        self.lanes.take_back(dead, self.server.clock.now());
+        self.take_back().await?;
         self.tell_of_what_is_forgotten().await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -112,7 +113,7 @@ impl Run {
                 _ = tick.tick() => {
                     self.may_be_more = true;
                     self.save().await?;
-                    self.take_back_replays().await?;
+                    self.take_back().await?;
                 }
             }
         }
@@ -133,12 +134,12 @@ impl Run {
         Ok(())
     }
 
-    /// Takes back what people replay: then more waits than is known.
-    async fn take_back_replays(&mut self) -> Result<(), DbErr> {
+    /// Takes back what waits and is not known, such as what people replay; after all that is known was saved.
+    async fn take_back(&mut self) -> Result<(), DbErr> {
         let (reader, id) = (self.server.store.reader(), &self.claim.id);
         let waiting = store::subscriptions::count(reader, id, DeliveryState::Waiting).await?;
-        if waiting > self.lanes.waiting() as u64 {
-            let waiting = store::subscriptions::deliveries(reader, id, Kept::Waiting).await?;
+        if let Some(most) = self.lanes.lacks(waiting) {
+            let waiting = store::subscriptions::deliveries(reader, id, Kept::Waiting(most)).await?;
             self.lanes.take_back(waiting, self.server.clock.now());
         }
         Ok(())

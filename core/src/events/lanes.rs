@@ -35,6 +35,8 @@ pub(super) struct Lanes {
     later: BTreeSet<(DateTime<Utc>, Thing)>,
     /// What is written down and waits.
     kept: BTreeSet<i64>,
+    /// That is all that is written down and waits.
+    is_whole: bool,
     /// Dead letters that may be read again, since they came after what was read for certain.
     dead: BTreeSet<i64>,
     changes: BTreeMap<i64, Option<Delivery>>,
@@ -89,6 +91,7 @@ impl Lanes {
             ready: VecDeque::new(),
             later: BTreeSet::new(),
             kept: BTreeSet::new(),
+            is_whole: true,
             dead: BTreeSet::new(),
             changes: BTreeMap::new(),
         }
@@ -126,14 +129,19 @@ impl Lanes {
         }
     }
 
-    /// How many events are kept as deliveries and wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.kept.len()
+    /// How many deliveries are to be read from the first on, where so many wait in all and not all of them are known. Until
+    /// they are, no more events are read, which might be behind them.
+    pub(super) fn lacks(&mut self, waiting: u64) -> Option<u64> {
+        const MOST: u64 = 2 * KEPT as u64;
+        let is_lacking = waiting > self.kept.len() as u64;
+        let are_read = is_lacking && self.kept.len() < KEPT;
+        self.is_whole = !is_lacking || (are_read && waiting <= MOST);
+        are_read.then_some(MOST)
     }
 
     /// How many more events may be taken in. A window that is nearly full is left alone until it is worth while.
     pub(super) fn room(&self) -> usize {
-        let is_full = self.kept.len() >= KEPT || self.bytes >= BYTES || self.open.len() > WINDOW / 2;
+        let is_full = !self.is_whole || self.kept.len() >= KEPT || self.bytes >= BYTES || self.open.len() > WINDOW / 2;
         if is_full { 0 } else { (WINDOW - self.open.len()).min(AT_ONCE) }
     }
 
@@ -329,6 +337,29 @@ mod tests {
 
     fn rows(table: &Table) -> Vec<(Delivery, Thing)> {
         table.values().map(|kept| (kept.clone(), thing())).collect()
+    }
+
+    #[test]
+    fn of_many_that_wait_some_are_known_at_a_time_and_nothing_is_read_before_all_are() {
+        let mut lanes = Lanes::new(100_000);
+        let waiting = |range: std::ops::Range<i64>| -> Vec<(Delivery, Thing)> {
+            range.map(|number| (behind_another(number, NOW), ("nodes".to_owned(), number.to_string()))).collect()
+        };
+        assert_eq!((lanes.lacks(0), lanes.room()), (None, AT_ONCE));
+        assert_eq!(lanes.lacks(25_000), Some(20_000));
+        lanes.take_back(waiting(0..20_000), NOW);
+        assert_eq!((lanes.lacks(25_000), lanes.kept.len(), lanes.room()), (None, 20_000, 0));
+        for _ in 0..15_000 {
+            let thing = lanes.next(NOW).expect("it is due").thing;
+            lanes.ended(thing, 1, Ended::Done, NOW);
+        }
+        assert_eq!(lanes.room(), 0, "5,000 are not known");
+        assert_eq!(lanes.lacks(10_000), Some(20_000));
+        lanes.take_back(waiting(15_000..25_000), NOW);
+        assert_eq!((lanes.kept.len(), lanes.room()), (10_000, 0));
+        let thing = lanes.next(NOW).expect("it is due").thing;
+        lanes.ended(thing, 1, Ended::Done, NOW);
+        assert_eq!(lanes.room(), AT_ONCE);
     }
 
     #[test]

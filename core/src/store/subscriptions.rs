@@ -178,10 +178,10 @@ pub(crate) async fn save(
 /// Which of what is kept for a subscription.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kept {
-    /// All that waits.
-    Waiting,
-    /// All that waits, and the dead letters after a position, which may be read again.
-    After(i64),
+    /// So much of what waits, at most.
+    Waiting(u64),
+    /// The dead letters after a position, which may be read again.
+    DeadAfter(i64),
     /// The first of the dead letters.
     Dead,
 }
@@ -193,12 +193,12 @@ pub(crate) async fn deliveries(
     which: Kept,
 ) -> Result<Vec<(Delivery, (String, String))>, DbErr> {
     use event_delivery::Column;
-    let waiting = Column::State.eq(DeliveryState::Waiting.as_str());
     let select = event_delivery::Entity::find().filter(delivery_of(id));
+    let is = |state: DeliveryState| Column::State.eq(state.as_str());
     let select = match which {
-        Kept::Waiting => select.filter(waiting),
-        Kept::After(position) => select.filter(waiting.or(Column::Sequence.gt(position))),
-        Kept::Dead => select.filter(Column::State.eq(DeliveryState::Dead.as_str())).limit(1),
+        Kept::Waiting(most) => select.filter(is(DeliveryState::Waiting)).limit(most),
+        Kept::DeadAfter(position) => select.filter(is(DeliveryState::Dead)).filter(Column::Sequence.gt(position)),
+        Kept::Dead => select.filter(is(DeliveryState::Dead)).limit(1),
     };
     let rows = select.order_by_asc(Column::Sequence).all(connection).await?;
     let mut things = BTreeMap::new();
