@@ -64,7 +64,12 @@ fn what_is_not_known_to_be_sent_is_sent_again_under_the_same_ids() {
         let task = bench.begin(&serving, "provision");
         let sent = bench.runtime.block_on(bench.worker.received(2));
         wait_for("the receipt", || bench.knows("SELECT 1 FROM tasks WHERE receipt IS NOT NULL").then_some(()));
+        // All that the worker has to say for now is heard: a reply tells that its message has arrived.
+        bench.runtime.block_on(bench.worker.said(8));
+        bench.wait(&serving, &task, |task| task["progress"].as_i64() >= Some(60));
+        wait_for("an empty queue", || (bench.runtime.block_on(bench.worker.waiting_replies()) == 0).then_some(()));
         serving.kill();
+        wait_for("an empty queue", || (bench.runtime.block_on(bench.worker.waiting_replies()) == 0).then_some(()));
         // As if it had been killed between the broker's confirmation and the note of it.
         bench.write("UPDATE tasks SET receipt = NULL; UPDATE amqp_orchestrator_messages SET state = 'written'");
 
