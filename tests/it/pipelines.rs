@@ -198,15 +198,15 @@ fn customisations_of_the_two_kinds_are_apart_and_a_wrong_one_is_refused() {
 
 #[test]
 fn a_failing_stage_stops_the_task_before_anything_was_sent_or_changed() {
-    on_both_databases("[limits]\nstage_timeout_ms = 300", async |server| {
+    on_both_databases("[limits]\nstage_timeout_ms = 1000", async |server| {
         for (stage, how, status, detail) in [
             ("prepare", "error", 500, "failed"),
             ("prepare", "panic", 500, "panicked"),
-            ("prepare", "hang", 504, "took longer than 300 ms"),
+            ("prepare", "hang", 504, "took longer than 1000 ms"),
             ("process_provisioning", "error", 500, "failed"),
             ("process_provisioning", "invalid", 422, "the attribute `disk` is missing"),
             ("process_provisioning", "panic", 500, "panicked"),
-            ("process_provisioning", "block", 504, "took longer than 300 ms"),
+            ("process_provisioning", "block", 504, "took longer than 1000 ms"),
             ("process_provisioning_for_node", "error", 500, "failed"),
             ("process_provisioning_for_node", "invalid", 422, "the attribute `disk` is missing"),
             ("process_provisioning_for_node", "panic", 500, "panicked"),
