@@ -43,8 +43,11 @@ a,aa,_=serve(quiet,urls[0]); b,bb,d=serve(hung,urls[1])
 load(aa,300,1<<24); load(bb,300,1<<24)
 A=[];B=[]; R=[]
 for r in range(10):
-    # interleaved, so that noise hits both
-    x=load(aa,n//10,r*100000); y=load(bb,n//10,r*100000); A+=x;B+=y; R.append(rss(b))
+    # interleaved in small steps and in changing order, so that noise hits both alike
+    for step in range(10):
+        base=r*100000+step*10000
+        for addr,times in ([(aa,A),(bb,B)] if step%2 else [(bb,B),(aa,A)]): times+=load(addr,n//100,base)
+    R.append(rss(b))
 q=lambda t,p: sorted(t)[int(len(t)*p)]*1000
 print('without: p50 %.2f p99 %.2f ms; with a subscriber that never answers: p50 %.2f p99 %.2f ms; p99 ratio %.3f, p50 ratio %.3f'%(q(A,.5),q(A,.99),q(B,.5),q(B,.99),q(B,.99)/q(A,.99),q(B,.5)/q(A,.5)))
 print('RSS MiB of the server with the subscriber, each tenth:',R,'; without:',rss(a))
