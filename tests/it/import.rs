@@ -112,6 +112,7 @@ fn a_file_that_is_no_document_is_told_with_its_place_and_nothing_is_written() {
         ("two.yaml", "a: 1\n---\nb: 2\n", &[]),
         ("deep.yaml", &long, &[]),
         ("mac.yaml", "fqdn: b.example.org\nmac: nonsense\n", &["nonsense"]),
+        ("settings.yaml", "log: info\nlisten: '127.0.0.1:8000'\n", &["names no node", "`fqdn`"]),
         ("host.yaml", "fqdn: 'not a host.example.org'\n", &["not a host"]),
         ("bomb.yaml", &bomb(), &[]),
     ] {

@@ -114,6 +114,9 @@ async fn add_node(tx: &mut ChangeTx, cluster: &Cluster, identity: Identity, attr
     membership::assign(tx, cluster.id, vec![Assignment { id: node.id, roles }]).await
 }
 
+const NAMES_NO_NODE: &str = "it names no node: none of `fqdn`, `hostname`, `name` and `user_node_name` stands at its top, \
+                            nor a mac there or in its interfaces";
+
 /// What Rivetgun itself needs to know of a node.
 struct Identity {
     mac: MacAddress,
@@ -131,15 +134,17 @@ impl Identity {
         let fqdn = text("fqdn");
         let hostname =
             fqdn.as_deref().and_then(|fqdn| fqdn.split('.').next()).map(str::to_owned).or_else(|| text("hostname"));
+        let name = text("user_node_name").or_else(|| text("name")).or_else(|| hostname.clone());
         let roles = document.get("roles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mac = match mac_of(document)? {
             Some(mac) => mac,
+            None if name.is_none() => return Err(NAMES_NO_NODE.to_owned()),
             None => made_mac(&[cluster, fqdn.as_deref().unwrap_or_default(), &index.to_string()]),
         };
         Ok(Self {
             mac,
             ip: text("ip").or_else(|| admin_address(document)),
-            name: text("user_node_name").or_else(|| text("name")).or_else(|| hostname.clone()),
+            name,
             hostname,
             roles: roles.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             disks: disks_of(document),

@@ -6,7 +6,7 @@
 
 use super::{DataKind, explain::Trace, pipelines};
 use crate::{
-    change::clusters::customisation,
+    change::{clusters::customisation, enabling},
     error::{Outcome, Refusal},
     extension::{ClusterData, NodeData},
     model::{Cluster, Customisation, Node, Object, merge},
@@ -115,6 +115,9 @@ pub(crate) async fn preview(
     trace: &mut Trace,
 ) -> Outcome<ClusterData> {
     let source = Source::read(server, cluster, kind, selection).await?;
+    if let Err(refusal) = enabling::refuse_lacking(&server.registry, &source.cluster, &source.nodes) {
+        tracing::warn!(cluster, "{refusal}: these data lack its part, and would not be sent");
+    }
     let source = Source { customisation: Customisation::default(), ..source };
     Ok(pipelines::run(server, kind, source.generate(kind), trace).await?)
 }

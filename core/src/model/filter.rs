@@ -96,17 +96,16 @@ impl FromStr for Filter {
     type Err = InvalidFilter;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let alternatives: Result<Vec<Alternative>, &'static str> =
-            alternatives(text).iter().map(|one| alternative(one)).collect();
-        match alternatives {
-            Ok(alternatives) if alternatives.is_empty() => Err(InvalidFilter::of(text, "it is empty")),
-            Ok(alternatives) => {
-                let filter = Self { alternatives };
-                let is_long = filter.words() > WORDS;
-                if is_long { Err(InvalidFilter::of(text, "it has more than 100 words")) } else { Ok(filter) }
-            }
-            Err(why) => Err(InvalidFilter::of(text, why)),
+        // Of several the one that is amiss is named.
+        let read = |one: &Vec<Letter>| alternative(one).map_err(|why| InvalidFilter::of(&plain(one), why));
+        let filter = Self { alternatives: alternatives(text).iter().map(read).collect::<Result<_, _>>()? };
+        if filter.alternatives.is_empty() {
+            return Err(InvalidFilter::of(text, "it is empty"));
         }
+        if filter.words() > WORDS {
+            return Err(InvalidFilter::of(text, "it has more than 100 words"));
+        }
+        Ok(filter)
     }
 }
 
