@@ -52,6 +52,9 @@ impl Extension for Listener {
             "is refused" => return Err(veto("never")),
             "panics once" if cx.attempt() == 1 => panic!("once"),
             "hangs" => std::future::pending::<()>().await,
+            "blocks" => loop {
+                std::thread::park();
+            },
             "is slow" => tokio::time::sleep(Duration::from_millis(300)).await,
             _ => {}
         }

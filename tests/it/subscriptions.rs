@@ -91,6 +91,34 @@ fn what_cannot_be_delivered_is_a_dead_letter_and_holds_up_nothing_any_longer() {
 }
 
 #[test]
+fn an_event_that_blocks_the_thread_of_its_subscription_is_a_dead_letter_and_no_other_is() {
+    let settings = watching(r#"{s = "nodes.create.*"}"#);
+    on_both_databases(&settings, async |server| {
+        for (number, name) in [(1, "blocks"), (2, "well"), (3, "well"), (4, "well")] {
+            node_named(&server, number, name).await;
+        }
+        is_told(&server, "s", &["nodes.create.2", "nodes.create.3", "nodes.create.4"]).await;
+        let dead = server.wait_for("/extensions/listener/dead_letters", |dead| !list(dead).is_empty()).await;
+        let keys: Vec<&str> = list(&dead).iter().filter_map(|letter| letter["event"]["key"].as_str()).collect();
+        assert_eq!(keys, ["1"], "{dead}");
+    });
+}
+
+#[test]
+fn a_thing_whose_events_are_slow_holds_up_no_other() {
+    let settings = "[events]\nhandler_timeout_ms = 300000\n[extensions.listener]\nwatch = {s = 'nodes.*.*'}";
+    on_both_databases(settings, async |server| {
+        // More than are in memory at a time, of one thing.
+        node_named(&server, 1, "hangs").await;
+        for number in 0..300 {
+            server.put("/nodes/1", json!({"name": format!("n{number}")})).await.expect(200);
+        }
+        node_named(&server, 2, "well").await;
+        is_told(&server, "s", &["nodes.create.2"]).await;
+    });
+}
+
+#[test]
 fn a_subscriber_that_hangs_slows_neither_requests_nor_another_subscriber() {
     on_both_databases(&watching(r#"{hangs = "nodes.*.*", well = "clusters.create.*"}"#), async |server| {
         for number in 1..=20 {

@@ -10,7 +10,11 @@ use futures_util::{
 use std::{
     future::Future,
     io,
-    sync::{Mutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -22,11 +26,17 @@ use tracing::Instrument;
 /// What a call that keeps to its time limit needs beyond that to tell so.
 const LEEWAY: Duration = Duration::from_millis(250);
 
+/// How many threads may be blocked before no other takes their place.
+const BLOCKED: usize = 8;
+
 /// A thread that polls what it is given, from the first call on. It ends with this value, or where what it polls lets it.
+/// Another takes its place when it takes no more calls: one that blocks it holds up the others for as long as one may take.
 #[derive(Debug)]
 pub(crate) struct OwnThread {
     name: String,
     jobs: Mutex<Option<Jobs>>,
+    /// Each thread that has not ended holds one of these.
+    alive: Arc<()>,
 }
 
 /// It holds one that the thread has not taken yet: those that wait for a thread that is blocked are dropped in time.
@@ -34,7 +44,15 @@ type Jobs = mpsc::Sender<BoxFuture<'static, ()>>;
 
 impl OwnThread {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, jobs: Mutex::default() }
+        Self { name, jobs: Mutex::default(), alive: Arc::default() }
+    }
+
+    /// Lets another thread take the place of the one that takes these, unless too many are blocked by now.
+    fn give_up(&self, jobs: &Jobs) {
+        let mut kept = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::strong_count(&self.alive) <= BLOCKED && kept.as_ref().is_some_and(|kept| kept.same_channel(jobs)) {
+            *kept = None;
+        }
     }
 
     /// Where the thread takes what it is to poll, if it is there, or else can be started.
@@ -44,17 +62,16 @@ impl OwnThread {
             return Ok(jobs.clone());
         }
         let (jobs, mut taken) = mpsc::channel(1);
-        let handle = Handle::current();
+        let (handle, alive) = (Handle::current(), Arc::clone(&self.alive));
         let run = move || {
+            let _alive = alive;
             handle.block_on(async move {
                 let mut polled = FuturesUnordered::new();
                 loop {
                     tokio::select! {
-                        job = taken.recv() => match job {
-                            Some(job) => polled.push(job),
-                            None => return,
-                        },
+                        Some(job) = taken.recv() => polled.push(job),
                         Some(()) = polled.next() => {}
+                        else => return,
                     }
                 }
             });
@@ -79,20 +96,40 @@ impl OwnThread {
                 outcome = called => drop(tell.send(outcome)),
             }
         };
+        let has_thread = Arc::new(AtomicBool::new(false));
+        let job = noting(Arc::clone(&has_thread), job.in_current_span());
         let jobs = self.jobs().map_err(Error::from)?;
         let called = async {
             // A thread that is gone by now tells nothing, like one that a call ends by a panic when it is dropped.
-            drop(jobs.send(Box::pin(job.in_current_span())).await);
+            drop(jobs.send(Box::pin(job)).await);
             told.await
         };
         match tokio::time::timeout(call.limit.saturating_add(LEEWAY), called).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Fault::Panicked("at its end".to_owned())),
+            // It would have told so itself, were the thread not blocked: by this call, or by another.
             Err(_) => {
-                let fault = Fault::TimedOut(call.limit);
+                self.give_up(&jobs);
+                let fault = if has_thread.load(Ordering::Relaxed) {
+                    Fault::TimedOut(call.limit)
+                } else {
+                    Fault::HeldUp("another call blocks its thread".to_owned())
+                };
                 measure::faulted(call, &fault);
                 Err(fault)
             }
         }
     }
+}
+
+/// The same work, which notes whether it has the thread just now.
+async fn noting(has_thread: Arc<AtomicBool>, work: impl Future<Output = ()>) {
+    let mut work = pin!(work);
+    std::future::poll_fn(|cx| {
+        has_thread.store(true, Ordering::Relaxed);
+        let polled = work.as_mut().poll(cx);
+        has_thread.store(false, Ordering::Relaxed);
+        polled
+    })
+    .await;
 }

@@ -99,7 +99,8 @@ impl Run {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.read().await?;
+            let read = self.read().await;
+            self.bear(read)?;
             self.call();
             let now = self.server.clock.now();
             let due = self.lanes.next_due().map(|due| (due - now).to_std().unwrap_or_default());
@@ -113,11 +114,24 @@ impl Run {
                 _ = tick.tick() => {
                     self.may_be_more = true;
                     self.save().await?;
-                    self.take_back().await?;
+                    let taken = self.take_back().await;
+                    self.bear(taken)?;
                 }
             }
         }
         self.finish().await
+    }
+
+    /// What cannot be read is read at the next tick, as long as nobody else has the subscription.
+    fn bear(&mut self, read: Result<(), DbErr>) -> Result<(), Lost> {
+        match read {
+            Err(error) if self.saved_at.elapsed() < LEASE => {
+                tracing::warn!(%error, extension = self.claim.id.extension, "events could not be read; it is tried again");
+                self.may_be_more = false;
+                Ok(())
+            }
+            read => Ok(read?),
+        }
     }
 
     async fn read(&mut self) -> Result<(), DbErr> {
@@ -173,7 +187,7 @@ impl Run {
                     }
                     // Nobody has it any more.
                     Ok(None) => Ok(()),
-                    Err(error) => Err(Fault::Failed(error.into())),
+                    Err(error) => Err(Fault::HeldUp(format!("the event could not be read: {error}"))),
                 };
                 (thing, sequence, number, outcome)
             });
@@ -194,19 +208,25 @@ impl Run {
         let settings = &self.server.settings.events;
         let SubscriptionId { extension, name: subscription } = &self.claim.id;
         let (kind, key) = &thing;
-        let how = match outcome {
-            Ok(()) => Ended::Done,
+        let (number, how) = match outcome {
+            Ok(()) => (number, Ended::Done),
+            // That is no attempt.
+            Err(Fault::HeldUp(reason)) => {
+                let wait = settings.wait_after(1, Duration::ZERO);
+                tracing::warn!(extension, subscription, sequence, kind, key, reason, "an event waits");
+                (number - 1, Ended::Again(now + wait, reason))
+            }
             Err(fault) if matches!(fault, Fault::Refused(_)) || number >= settings.attempts.get() => {
                 let what = "an event is a dead letter";
                 tracing::error!(extension, subscription, sequence, kind, key, attempt = number, %fault, "{what}");
-                Ended::Dead(fault.public("handle_event"))
+                (number, Ended::Dead(fault.public("handle_event")))
             }
             Err(fault) => {
                 let wait = settings.wait_after(number, fault.wait().unwrap_or_default());
                 let (attempt, again_in_ms) = (number, wait.num_milliseconds());
                 let what = "an event is delivered again";
                 tracing::warn!(extension, subscription, sequence, kind, key, attempt, again_in_ms, %fault, "{what}");
-                Ended::Again(now + wait, fault.public("handle_event"))
+                (number, Ended::Again(now + wait, fault.public("handle_event")))
             }
         };
         self.lanes.ended(thing, number, how, now);
@@ -218,6 +238,7 @@ impl Run {
 
     /// Writes down how far it is, and holds the subscription for a while more or no longer.
     async fn write(&mut self, lease: Option<Duration>) -> Result<(), Lost> {
+        self.lanes.keep_slow(self.server.clock.now());
         let (position, changes) = (self.lanes.position(), self.lanes.take_changes());
         let seconds = lease.map(|lease| i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
         let begun = Instant::now();

@@ -2,14 +2,15 @@
 //!
 //! Within a lane events are handled one after the other, lanes at the same time. An event that fails is kept as a
 //! [`Delivery`], and with it those behind it in its lane, which lose their place in memory and wait as well: so a lane that
-//! is stuck costs little, and the log can be read past it. What is in memory is bounded by [`WINDOW`] events and
-//! [`KEPT`] notes.
+//! is stuck costs little, and the log can be read past it. One that is slow is kept in the same way, so that it neither fills
+//! the memory nor holds up the position. A lane is in memory or kept, as a whole. What is in memory is bounded by [`WINDOW`]
+//! events and [`KEPT`] notes.
 
 use crate::{
     model::Event,
     store::{Delivery, DeliveryState, events::Stretch},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many events are in memory at most, and about how many bytes of them.
@@ -19,6 +20,8 @@ const BYTES: usize = 16 << 20;
 const AT_ONCE: usize = 64;
 /// How many events may wait for an earlier one that failed; then no more are read.
 const KEPT: usize = 10_000;
+/// How long an event, or one behind it, may be in memory: about so much of what others did is done again after a crash.
+const LATE: TimeDelta = TimeDelta::seconds(1);
 
 /// What an event happens to: its type and its key.
 pub(super) type Thing = (String, String);
@@ -46,6 +49,8 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 struct Item {
     sequence: i64,
+    /// When it was read or, if it is in hand, taken.
+    since: DateTime<Utc>,
     what: What,
 }
 
@@ -111,7 +116,7 @@ impl Lanes {
             }
             self.dead.remove(&sequence);
             let lane = self.lanes.entry(thing.clone()).or_default();
-            let item = Item { sequence, what: What::Kept { attempts, due } };
+            let item = Item { sequence, since: now, what: What::Kept { attempts, due } };
             match lane.is_empty() {
                 true => {
                     lane.push_back(item);
@@ -167,17 +172,17 @@ impl Lanes {
             if lane.back().is_some_and(|last| last.sequence >= sequence) {
                 continue;
             }
-            let is_stuck = matches!(lane.front(), Some(Item { what: What::Kept { .. }, .. }));
+            let is_kept = lane.front().is_some_and(|first| self.kept.contains(&first.sequence));
             if lane.is_empty() {
                 self.ready.push_back(thing);
             }
-            if is_stuck {
-                lane.push_back(Item { sequence, what: What::Kept { attempts: 0, due: now } });
+            if is_kept {
+                lane.push_back(Item { sequence, since: now, what: What::Kept { attempts: 0, due: now } });
                 self.changes.insert(sequence, Some(behind_another(sequence, now)));
                 self.kept.insert(sequence);
             } else {
                 let size = event.size();
-                lane.push_back(Item { sequence, what: What::Fresh(Box::new(event)) });
+                lane.push_back(Item { sequence, since: now, what: What::Fresh(Box::new(event)) });
                 self.open.insert(sequence, size);
                 self.bytes += size;
             }
@@ -194,6 +199,7 @@ impl Lanes {
         let thing = self.ready.pop_front()?;
         let item = self.lanes.get_mut(&thing)?.front_mut()?;
         let sequence = item.sequence;
+        item.since = now;
         let (event, number) = match std::mem::replace(&mut item.what, What::InHand) {
             What::Fresh(event) => (Some(event), 1),
             What::InHand => (None, 1),
@@ -236,6 +242,18 @@ impl Lanes {
             self.lanes.remove(&thing);
         } else {
             self.ready.push_back(thing);
+        }
+    }
+
+    /// Keeps the lanes that are slow: their first event is in hand, and it or the next one has been for too long.
+    pub(super) fn keep_slow(&mut self, now: DateTime<Utc>) {
+        let is_late = |item: &Item| item.since + LATE <= now && self.open.contains_key(&item.sequence);
+        let is_slow = |lane: &VecDeque<Item>| {
+            matches!(lane.front(), Some(Item { what: What::InHand, .. })) && lane.iter().take(2).any(is_late)
+        };
+        let slow = self.lanes.iter().filter(|(_, lane)| is_slow(lane)).map(|(thing, _)| thing.clone());
+        for thing in slow.collect::<Vec<_>>() {
+            self.keep(&thing, now);
         }
     }
 
@@ -360,6 +378,25 @@ mod tests {
         let thing = lanes.next(NOW).expect("it is due").thing;
         lanes.ended(thing, 1, Ended::Done, NOW);
         assert_eq!(lanes.room(), AT_ONCE);
+    }
+
+    #[test]
+    fn a_lane_that_is_slow_is_kept_and_holds_up_neither_the_position_nor_others() {
+        let (mut lanes, mut table) = (Lanes::new(0), Table::new());
+        lanes.take_in(log(0, 200), NOW);
+        assert_eq!((lanes.next(NOW).map(|attempt| attempt.sequence), lanes.room()), (Some(1), 0));
+        lanes.keep_slow(NOW + LATE - TimeDelta::milliseconds(1));
+        assert_eq!((save(&mut lanes, &mut table), table.len()), (0, 0), "it is not slow yet");
+        lanes.keep_slow(NOW + LATE);
+        assert_eq!((lanes.room(), save(&mut lanes, &mut table), table.len()), (AT_ONCE, 200, 200));
+        // What comes later waits behind it; and what is done is forgotten.
+        lanes.take_in(log(200, 201), NOW);
+        lanes.ended(thing(), 1, Ended::Done, NOW);
+        assert_eq!((save(&mut lanes, &mut table), table.keys().next(), table.len()), (201, Some(&2), 200));
+
+        let mut lanes = Lanes::new(201);
+        lanes.take_back(rows(&table), NOW);
+        assert_eq!(lanes.next(NOW + LATE).map(|attempt| attempt.sequence), Some(2));
     }
 
     #[test]

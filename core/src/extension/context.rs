@@ -243,13 +243,13 @@ impl ExtensionContext {
 
     /// Begins a transaction, for statements that must succeed or fail together. Wait for nothing else while it is open, and for
     /// no other system: it holds a connection, and on SQLite all others who want to write wait for it. Outside of requests it
-    /// is rolled back when nothing is done in it for half a second, or it is open for five: its next statement, or its commit,
+    /// is rolled back when nothing is done in it for a quarter of a second, or it is open for five: its next statement, or its commit,
     /// is refused with `RG0302`.
     ///
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        DbTransaction::begin(&self.store, self.leash.as_deref(), &self.scope, &self.desk).await
+        DbTransaction::begin(&self.store, self.leash.as_ref(), &self.scope, &self.desk).await
     }
 
     /// Publishes an event of the extension, `type.action.key`, in a transaction of its own; what belongs to other changes

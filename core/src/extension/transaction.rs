@@ -28,7 +28,7 @@ impl DbTransaction {
     /// Begins one. Without a leash it is the caller's for as long as it likes.
     pub(super) async fn begin(
         store: &Store,
-        leash: Option<&Leash>,
+        leash: Option<&Arc<Leash>>,
         scope: &Scope,
         desk: &Arc<dyn Desk>,
     ) -> Result<Self> {
