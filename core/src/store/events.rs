@@ -1,11 +1,14 @@
 //! Queries of the event log.
 
-use super::entity::{event, event_delivery, event_mark};
+use super::{
+    entity::{event, event_delivery, event_mark},
+    locks::Lock,
+};
 use crate::model::{Alternative, Event, Filter, NewEvent, Part, Word};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, OnConflict, Query, SimpleExpr},
 };
 use serde_json::value::RawValue;
@@ -13,17 +16,12 @@ use serde_json::value::RawValue;
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766; and a statement holds all of its events.
 const EVENTS_A_STATEMENT: usize = 500;
 
-/// The advisory lock under which the log grows on PostgreSQL: any number that nobody else takes.
-const LOG_LOCK: i64 = 0x7269_7665_7467_756e;
-
 /// Writes events at the end of the log. The transaction must commit next: others wait for it.
 pub(super) async fn append(connection: &impl ConnectionTrait, told: Vec<NewEvent>) -> Result<(), DbErr> {
     if told.is_empty() {
         return Ok(());
     }
-    if connection.get_database_backend() == DbBackend::Postgres {
-        connection.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOG_LOCK})")).await?;
-    }
+    Lock::Log.take(connection).await?;
     let mut rows = told.into_iter().map(to_row).peekable();
     while rows.peek().is_some() {
         let some = rows.by_ref().take(EVENTS_A_STATEMENT);

@@ -17,6 +17,7 @@ mod fault;
 mod fence;
 pub(crate) mod groups;
 mod journal;
+mod locks;
 pub(crate) mod logs;
 mod migrate;
 #[cfg(all(test, feature = "testkit"))]

@@ -1,9 +1,9 @@
 //! Runs migrations of one owner, up or down, in one transaction: the lock, the fence, the checksums.
 
-use super::{CORE, Direction, Ledger, MigrationError, Migrator, Mode, lock, tables};
+use super::{CORE, Direction, Ledger, MigrationError, Migrator, Mode, tables};
 use crate::{
     error::panic_text,
-    store::{Owner, Owners, Store, WriteTx, fence::Fence},
+    store::{Owner, Owners, Store, WriteTx, fence::Fence, locks::Lock},
 };
 use futures_util::FutureExt;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -59,7 +59,7 @@ impl Store {
         mode: Mode,
     ) -> Result<Vec<String>, MigrationError> {
         let tx = self.write().await?;
-        lock(&tx).await?;
+        Lock::Migrations.take(&tx).await?;
         let ledger = Ledger::read(&*tx).await?;
         let names = todo(&ledger, migrator, work);
         if names.is_empty() {

@@ -1,7 +1,7 @@
 //! The table of checksums: written when a migration is applied, and for those that were applied before there were any.
 
-use super::{Ledger, MigrationError, Migrator, checksum, lock};
-use crate::store::Store;
+use super::{Ledger, MigrationError, Migrator, checksum};
+use crate::store::{Store, locks::Lock};
 use rivetgun_migrations::CHECKSUM_TABLE;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, ExprTrait,
@@ -50,7 +50,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let tx = self.write().await?;
-        lock(&tx).await?;
+        Lock::Migrations.take(&tx).await?;
         for (migrator, name) in &due {
             keep(&tx, migrator, std::slice::from_ref(name)).await?;
         }

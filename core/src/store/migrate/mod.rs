@@ -18,14 +18,11 @@ pub(crate) use purge::Purged;
 pub(super) use purge::drops;
 pub(crate) use record::{Direction, record};
 
-use super::{Store, WriteTx, fence::Offence};
+use super::{Store, fence::Offence};
 use record::{checksum, differ};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, DynIden, sea_query::IntoIden};
+use sea_orm::{DbErr, DynIden, sea_query::IntoIden};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTraitSelf, SchemaManager, async_trait};
 use std::{collections::BTreeSet, sync::Arc};
-
-/// Arbitrary, and the same in every version: all servers on a database must take the same advisory lock.
-const LOCK_KEY: i64 = 0x7269_7665_7467_756e;
 
 /// The migrations of one owner.
 pub(crate) struct Migrator {
@@ -166,12 +163,4 @@ impl Store {
         }
         if changes.is_empty() { Ok(()) } else { Err(MigrationError::Changed { changes }) }
     }
-}
-
-async fn lock(transaction: &WriteTx) -> Result<(), DbErr> {
-    // On SQLite the transaction itself is the lock: no other can write.
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})")).await?;
-    }
-    Ok(())
 }

@@ -1,11 +1,13 @@
 //! Removes what an extension left behind that is no longer in the build. Under its own fence, as if it did so itself:
 //! nothing of anybody else goes with it.
 
-use super::{MigrationError, Mode, apply::roll_back, lock};
+use super::{MigrationError, Mode, apply::roll_back};
 use crate::store::{
     BUFFER, Owners, Store, WriteTx,
     fence::{Fence, Own},
-    identifier, subscriptions,
+    identifier,
+    locks::Lock,
+    subscriptions,
 };
 use rivetgun_migrations::CHECKSUM_TABLE;
 use sea_orm::{
@@ -38,7 +40,7 @@ impl Store {
 
     async fn purge_here(&self, extension: &str, owners: &Owners, mode: Mode) -> Result<Purged, MigrationError> {
         let tx = self.write().await?;
-        lock(&tx).await?;
+        Lock::Migrations.take(&tx).await?;
         let fence = Fence::raise(&tx, &self.gate, owners, extension).await?;
         let (objects, sql) = (fence.own(), fence.drops(tx.get_database_backend()));
         for statement in &sql {

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::{
-    store::{MigrationState, Owner, Owners},
+    store::{MigrationState, Owner, Owners, locks::Lock},
     testkit::on_both_stores,
 };
 use futures_util::future::join_all;
 use sea_orm_migration::prelude::{ColumnDef, Query, Table};
+use std::time::Duration;
 
 fn two() -> Migrator {
     extension(
@@ -419,6 +420,24 @@ fn objects_of_every_kind_that_nobody_here_made_disturb_nobody() {
         let honest =
             volume(&["CREATE TABLE volume_rows (id INTEGER)", "CREATE VIEW volume_v AS SELECT * FROM volume_rows"]);
         up(&store, &honest).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+        store.close().await.expect("it closes");
+    });
+}
+
+#[test]
+fn whoever_migrates_holds_up_nobody_who_writes_events() {
+    on_both_stores(async |store| {
+        up(&store, &core()).await.expect("the core");
+        // On SQLite there is one writer, whatever it does.
+        if store.dialect() == DbBackend::Postgres {
+            let migrates = store.write().await.expect("a transaction");
+            Lock::Migrations.take(&migrates).await.expect("the lock");
+            let writes = store.write().await.expect("another one");
+            writes.journal.tell("builds", "end", "1".to_owned(), &(), None::<&()>);
+            let told = tokio::time::timeout(Duration::from_secs(5), writes.commit()).await;
+            told.expect("it waits for nobody").expect("it is committed");
+            migrates.rollback().await.expect("it is rolled back");
+        }
         store.close().await.expect("it closes");
     });
 }
