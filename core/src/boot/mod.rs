@@ -6,6 +6,8 @@ mod state_dir;
 pub(crate) use serving::stop_work;
 pub(crate) use state_dir::{InUse, StateDir};
 
+#[cfg(test)]
+use crate::extension::Registration;
 use crate::{
     codes::{ErrorCode, catalogue},
     deploy::{self, Local},
@@ -114,6 +116,13 @@ impl Linked {
     /// Collects the extensions of this binary and checks everything that can be checked without a database.
     pub(crate) fn new(settings: Settings) -> Result<Self, BootError> {
         let found = Registry::linked(&sections(&settings));
+        Self::with(settings, found)
+    }
+
+    /// The same with just these extensions, which need not be in this binary.
+    #[cfg(test)]
+    pub(crate) fn only(extensions: Vec<&Registration>, settings: Settings) -> Result<Self, BootError> {
+        let found = Registry::of(extensions, &sections(&settings));
         Self::with(settings, found)
     }
 

@@ -1,9 +1,8 @@
 //! What a person reads when the extensions of a build cannot be together.
 
-use super::{Linked, sections};
+use super::Linked;
 use crate::{
     extension::{Described, EventTypes, Extension, Metadata, NoSettings, Registration, Urls, get},
-    registry::Registry,
     settings::Settings,
 };
 
@@ -56,8 +55,7 @@ extensions! {
 
 fn problems(extensions: Vec<&Registration>) -> Option<String> {
     let settings = Settings::from_toml("").expect("settings");
-    let found = Registry::of(extensions, &sections(&settings));
-    Linked::with(settings, found).err().map(|error| error.to_string())
+    Linked::only(extensions, settings).err().map(|error| error.to_string())
 }
 
 const VOLUMES: Registration = Registration::of::<Volumes>();

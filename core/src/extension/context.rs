@@ -17,15 +17,20 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The accessors that every context has.
-macro_rules! accessors {
+/// The moment of a context that is made for one call.
+macro_rules! at_one_moment {
     () => {
         /// The time of the change, the same for all that happens in it; in UTC, to the microsecond.
         #[must_use]
         pub fn now(&self) -> DateTime<Utc> {
             self.scope.now
         }
+    };
+}
 
+/// The accessors that every context has.
+macro_rules! accessors {
+    () => {
         /// The settings of the extension `E`, which must be the one that is called.
         #[must_use]
         pub fn settings<E: Described>(&self) -> &E::Settings {
@@ -57,12 +62,16 @@ macro_rules! accessors_with_database {
             Model::new(self.db().core(), &self.scope.domain)
         }
 
+        fn scope(&self) -> Scope {
+            Scope { now: self.now(), ..self.scope.clone() }
+        }
+
         /// What an extension that this one `requires` provides as `T`, which [`calls`](super::Extension::calls) declares.
         ///
         /// # Errors
         /// When it does not; a conflict, when that extension has failed.
         pub fn provider<T: ?Sized + 'static>(&self) -> Result<Provider<'_, T>> {
-            self.scope.provider(self.db())
+            self.scope().provider(self.db())
         }
 
         /// What is provided as `T` for a node: by the first, in the total order, of the extensions that the node itself
@@ -75,7 +84,7 @@ macro_rules! accessors_with_database {
                 Some(cluster) => self.model().cluster(cluster).await?,
                 None => None,
             };
-            self.scope.provider_for(self.db(), node, cluster.as_ref())
+            self.scope().provider_for(self.db(), node, cluster.as_ref())
         }
     };
 }
@@ -88,6 +97,7 @@ pub struct CallContext {
 }
 
 impl CallContext {
+    at_one_moment!();
     accessors_with_database!();
 
     /// The database, with the tables of the extension that is called. Where the caller only reads, so does this.
@@ -105,6 +115,7 @@ pub struct HookContext<'a> {
 }
 
 impl HookContext<'_> {
+    at_one_moment!();
     accessors_with_database!();
 
     /// The database, in the extension's savepoint of the change's transaction.
@@ -150,6 +161,7 @@ pub struct PrepareContext {
 }
 
 impl PrepareContext {
+    at_one_moment!();
     accessors_with_database!();
 
     /// The database, to read from, as it was at one moment.
@@ -168,6 +180,7 @@ pub struct PipelineContext {
 }
 
 impl PipelineContext {
+    at_one_moment!();
     accessors!();
 
     /// The cluster that the data are for.
@@ -211,9 +224,15 @@ impl ExtensionContext {
         Self { leash: Some(Arc::clone(leash)), ..Self::of_request(scope, store, desk) }
     }
 
-    /// The present, where [`now`](Self::now) is the moment at which the context was made.
-    pub(crate) fn present(&self) -> DateTime<Utc> {
-        self.desk.now()
+    /// The time of the request, the same for all that happens in it, or the present outside of requests; in UTC, to the
+    /// microsecond.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        match self.leash {
+            None => self.scope.now,
+            // What is done outside of requests may go on for days.
+            Some(_) => self.desk.now(),
+        }
     }
 
     /// Applies a report about a task of an orchestrator of this extension, where reports come in by a URL. It is committed
@@ -249,7 +268,7 @@ impl ExtensionContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        DbTransaction::begin(&self.store, self.leash.as_ref(), &self.scope, &self.desk).await
+        DbTransaction::begin(&self.store, self.leash.as_ref(), &self.scope(), &self.desk).await
     }
 
     /// Publishes an event of the extension, `type.action.key`, in a transaction of its own; what belongs to other changes
@@ -260,10 +279,10 @@ impl ExtensionContext {
     /// When the type is not declared, one of the parts cannot be that of an event, or the database did not let it.
     pub async fn publish(&self, kind: &str, action: &str, key: impl Display, object: &impl Serialize) -> Result<()> {
         let published = published(&self.scope, kind, action, &key, object)?;
-        let (store, scope) = (self.store.clone(), self.scope.clone());
+        let (store, now, own) = (self.store.clone(), self.now(), self.scope.own().metadata.name);
         on_runtime(async move {
-            let tx = store.write().await?.at(scope.now);
-            tx.journal.publish(principal::extension(scope.own().metadata.name), published);
+            let tx = store.write().await?.at(now);
+            tx.journal.publish(principal::extension(own), published);
             Ok(tx.commit().await?)
         })
         .await

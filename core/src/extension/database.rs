@@ -146,6 +146,7 @@ impl Db {
         match self.into_connection()? {
             Connection::Write(transaction) => {
                 let (transaction, turn) = transaction.take().await?;
+                let transaction = transaction.at(journal.now());
                 transaction.journal.take_in(&journal);
                 Ok((transaction, turn))
             }

@@ -26,6 +26,8 @@ mod settings;
 mod setup;
 mod start;
 mod subscription;
+#[cfg(all(test, feature = "testkit"))]
+mod time_tests;
 mod transaction;
 mod urls;
 

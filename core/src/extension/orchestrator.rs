@@ -312,7 +312,8 @@ impl OrchestratorContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        DbTransaction::begin(&self.store, Some(&self.leash), &self.scope, &self.desk).await
+        let scope = Scope { now: self.now(), ..self.scope.clone() };
+        DbTransaction::begin(&self.store, Some(&self.leash), &scope, &self.desk).await
     }
 
     /// Applies a report. It is committed when this returns, so that what brought it can be acknowledged.

@@ -1,8 +1,6 @@
 //! What an extension is given to begin background work with, and what that work is given.
 
-use super::{ExtensionContext, Provider, Result, Scope};
-use crate::model::Node;
-use chrono::{DateTime, Utc};
+use super::{ExtensionContext, Result};
 use futures_util::future::BoxFuture;
 use std::{fmt, future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -61,37 +59,6 @@ impl StartContext {
 }
 
 impl TaskContext {
-    /// The present, in UTC, to the microsecond.
-    #[must_use]
-    pub fn now(&self) -> DateTime<Utc> {
-        self.cx.present()
-    }
-
-    /// What an extension that this one `requires` provides as `T`, at the present moment; see
-    /// [`ExtensionContext::provider`].
-    ///
-    /// # Errors
-    /// When it does not, or has failed.
-    pub fn provider<T: ?Sized + 'static>(&self) -> Result<Provider<'_, T>> {
-        self.scope().provider(self.cx.db())
-    }
-
-    /// What is provided as `T` for a node, at the present moment; see [`ExtensionContext::provider_for_node`].
-    ///
-    /// # Errors
-    /// A conflict, when nobody who is enabled for the node provides it, or who does has failed; what the database says.
-    pub async fn provider_for_node<T: ?Sized + 'static>(&self, node: &Node) -> Result<Provider<'_, T>> {
-        let cluster = match node.cluster {
-            Some(cluster) => self.cx.model().cluster(cluster).await?,
-            None => None,
-        };
-        self.scope().provider_for(self.cx.db(), node, cluster.as_ref())
-    }
-
-    fn scope(&self) -> Scope {
-        Scope { now: self.now(), ..self.cx.scope.clone() }
-    }
-
     /// Waits until the work is told to end.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;

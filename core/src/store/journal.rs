@@ -26,6 +26,16 @@ impl Journal {
         Self { principal, now, events: Mutex::default() }
     }
 
+    /// The same, but that what is told from now on happens at this moment.
+    pub(super) fn at(self, now: DateTime<Utc>) -> Self {
+        Self { now, ..self }
+    }
+
+    /// The moment at which all that is told happens.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// The journal of a part that may be rolled back by itself; see [`Journal::take_in`].
     pub(crate) fn part(&self, principal: Arc<str>) -> Self {
         Self::new(principal, self.now)

@@ -242,7 +242,7 @@ impl Store {
 impl WriteTx {
     /// The same transaction, whose events happen at this moment.
     pub(crate) fn at(self, now: DateTime<Utc>) -> Self {
-        Self { journal: Journal::new(principal::current(), now), ..self }
+        Self { journal: self.journal.at(now), ..self }
     }
 
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {

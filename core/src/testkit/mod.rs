@@ -27,8 +27,10 @@ pub use client::Answer;
 pub use contract::Contract;
 pub use events::{Event, Events};
 
+#[cfg(test)]
+use crate::extension::Registration;
 use crate::{
-    boot::{self, Linked, Started},
+    boot::{self, BootError, Linked, Started},
     http::Api,
     server::{Clock, Server},
     settings::Settings,
@@ -163,13 +165,28 @@ impl TestServer {
     }
 
     pub(crate) async fn boot(database_url: Option<String>, settings: &str, clock: Clock) -> Self {
+        Self::link(database_url, settings, clock, Linked::new).await
+    }
+
+    /// With just these extensions, which need not be linked.
+    #[cfg(test)]
+    pub(crate) async fn with(extensions: Vec<&Registration>, database_url: Option<String>, clock: Clock) -> Self {
+        Self::link(database_url, "", clock, |settings| Linked::only(extensions, settings)).await
+    }
+
+    async fn link(
+        database_url: Option<String>,
+        settings: &str,
+        clock: Clock,
+        link: impl FnOnce(Settings) -> Result<Linked, BootError>,
+    ) -> Self {
         show_log();
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let mut settings =
             Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
         settings.state_dir = dir.path().to_owned();
         settings.database_url = database_url.or(settings.database_url);
-        let booted = async { Linked::new(settings)?.migrated().await?.assembled(clock).started().await };
+        let booted = async { link(settings)?.migrated().await?.assembled(clock).started().await };
         let Started { server, api } =
             booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));
         Self { server, api, dir }
