@@ -11,10 +11,12 @@ use std::{
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EventSettings {
-    /// For how many days events are kept at least.
+    /// For how many days events are kept at least. With 0 they are kept until every subscription has read them, and clients
+    /// that follow the log may miss some, which they are told.
     retention_days: u32,
-    /// After how many days in which nobody had it in hand a subscription is dead: events are not kept for it any longer.
-    dead_after_days: u32,
+    /// After how many days in which nobody had it in hand a subscription is dead: events are not kept for it any longer, and
+    /// what waits for it is dead letters. Never at once, since that would be all of them.
+    pub(super) dead_after_days: NonZeroU32,
     /// How often it is tried to deliver an event.
     pub(super) attempts: NonZeroU32,
     /// How long it is waited after the first attempt; after each further one twice as long.
@@ -35,7 +37,7 @@ impl Default for EventSettings {
     fn default() -> Self {
         Self {
             retention_days: 7,
-            dead_after_days: 7,
+            dead_after_days: NonZeroU32::MIN.saturating_add(6),
             attempts: NonZeroU32::MIN.saturating_add(19),
             first_retry_ms: 1_000,
             longest_retry_s: 3_600,
@@ -70,6 +72,6 @@ impl EventSettings {
 
     /// After how many seconds a subscription is dead.
     pub(super) fn dead_after_s(&self) -> i64 {
-        i64::from(self.dead_after_days) * 24 * 60 * 60
+        i64::from(self.dead_after_days.get()) * 24 * 60 * 60
     }
 }

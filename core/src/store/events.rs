@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, Func, OnConflict, Query, SimpleExpr},
+    sea_query::{Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use serde_json::value::RawValue;
+use std::ops::RangeInclusive;
 
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766; and a statement holds all of its events.
 const EVENTS_A_STATEMENT: usize = 500;
@@ -107,36 +108,48 @@ pub(crate) async fn find_all(connection: &impl ConnectionTrait, these: &[i64]) -
     found.into_iter().map(from_row).collect()
 }
 
-/// Deletes events older than this, up to a sequence number, but for those of which a delivery is kept; at most `limit`. How
-/// many there were.
-pub(crate) async fn forget(
+/// The sequence numbers and the times of events after a sequence number, in the order of the log, but for those of which a
+/// delivery is kept; at most `limit`.
+pub(crate) async fn times(
     connection: &impl ConnectionTrait,
-    older_than: DateTime<Utc>,
-    up_to: i64,
+    sequence: i64,
     limit: u64,
-) -> Result<u64, DbErr> {
-    let kept = Query::select().column(event_delivery::Column::Sequence).from(event_delivery::Entity).take();
-    let old: Vec<i64> = event::Entity::find()
+) -> Result<Vec<(i64, DateTime<Utc>)>, DbErr> {
+    event::Entity::find()
         .select_only()
-        .column(event::Column::Sequence)
-        .filter(event::Column::Sequence.lte(up_to))
-        .filter(event::Column::Time.lt(older_than))
-        .filter(event::Column::Sequence.not_in_subquery(kept))
+        .columns([event::Column::Sequence, event::Column::Time])
+        .filter(event::Column::Sequence.gt(sequence))
+        .filter(event::Column::Sequence.not_in_subquery(delivered_later()))
         .order_by_asc(event::Column::Sequence)
         .limit(limit)
         .into_tuple()
         .all(connection)
-        .await?;
-    let Some(last) = old.last().copied() else { return Ok(0) };
-    let these = event::Entity::delete_many().filter(event::Column::Sequence.is_in(old));
+        .await
+}
+
+/// Deletes a range of the log, but for events of which a delivery is kept. How many there were.
+pub(crate) async fn forget(connection: &impl ConnectionTrait, range: RangeInclusive<i64>) -> Result<u64, DbErr> {
+    let (first, last) = range.into_inner();
+    let mut kept = delivered_later();
+    kept.and_where(event_delivery::Column::Sequence.between(first, last));
+    let these = event::Entity::delete_many()
+        .filter(event::Column::Sequence.between(first, last))
+        .filter(event::Column::Sequence.not_in_subquery(kept));
     let forgotten = these.exec(connection).await?.rows_affected;
-    let mark = event_mark::ActiveModel { name: Set(FORGOTTEN.to_owned()), sequence: Set(last) };
-    let known = OnConflict::column(event_mark::Column::Name)
-        .update_column(event_mark::Column::Sequence)
-        .action_and_where(Expr::col((event_mark::Entity, event_mark::Column::Sequence)).lt(last))
-        .to_owned();
-    event_mark::Entity::insert(mark).on_conflict(known).exec_without_returning(connection).await?;
+    if forgotten > 0 {
+        let mark = event_mark::ActiveModel { name: Set(FORGOTTEN.to_owned()), sequence: Set(last) };
+        let known = OnConflict::column(event_mark::Column::Name)
+            .update_column(event_mark::Column::Sequence)
+            .action_and_where(Expr::col((event_mark::Entity, event_mark::Column::Sequence)).lt(last))
+            .to_owned();
+        event_mark::Entity::insert(mark).on_conflict(known).exec_without_returning(connection).await?;
+    }
     Ok(forgotten)
+}
+
+/// Which events somebody has not done with yet, or gave up.
+fn delivered_later() -> SelectStatement {
+    Query::select().column(event_delivery::Column::Sequence).from(event_delivery::Entity).take()
 }
 
 fn taken_by(filter: &Filter) -> Condition {

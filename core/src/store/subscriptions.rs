@@ -284,23 +284,57 @@ pub(crate) async fn slowest(connection: &impl ConnectionTrait, seconds: i64) -> 
     Ok(slowest.flatten())
 }
 
-/// Forgets what waits for subscriptions that nobody had in hand in the last so many seconds, so that their events can be
-/// forgotten, too.
-pub(crate) async fn forget_dead(tx: &WriteTx, seconds: i64) -> Result<(), DbErr> {
-    let since = unix_now(tx.get_database_backend()).sub(seconds);
+/// Makes dead letters, for this reason, of what waits for subscriptions that nobody had in hand in the last so many seconds:
+/// what is behind it in the log need not be kept for them. How many there are of each subscription.
+pub(crate) async fn give_up(
+    tx: &WriteTx,
+    seconds: i64,
+    now: DateTime<Utc>,
+    reason: &str,
+) -> Result<Vec<(SubscriptionId, u64)>, DbErr> {
+    use event_delivery::Column;
+    let unix_now = || unix_now(tx.get_database_backend());
+    let is_free = Condition::any()
+        .add(event_subscription::Column::Owner.is_null())
+        .add(Expr::col(event_subscription::Column::OwnedUntil).lt(unix_now()));
+    // Whoever takes one into its hand at the same moment does so before this, or after.
     let dead: Vec<(String, String)> = event_subscription::Entity::find()
         .select_only()
         .columns([event_subscription::Column::Extension, event_subscription::Column::Name])
-        .filter(Expr::col(event_subscription::Column::Seen).lt(since))
+        .filter(Expr::col(event_subscription::Column::Seen).lt(unix_now().sub(seconds)))
+        .filter(is_free)
+        .lock_exclusive()
         .into_tuple()
         .all(tx)
         .await?;
-    for (extension, name) in dead {
-        let waiting = delivery_of(&SubscriptionId { extension, name });
-        let waiting = waiting.add(event_delivery::Column::State.eq(DeliveryState::Waiting.as_str()));
-        event_delivery::Entity::delete_many().filter(waiting).exec(tx).await?;
+    if dead.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let ids = dead.into_iter().map(|(extension, name)| SubscriptionId { extension, name });
+    let of_dead = ids.fold(Condition::any(), |any, id| any.add(delivery_of(&id)));
+    let waiting = Condition::all().add(Column::State.eq(DeliveryState::Waiting.as_str())).add(of_dead);
+    let counts: Vec<(String, String, i64)> = event_delivery::Entity::find()
+        .select_only()
+        .columns([Column::Extension, Column::Name])
+        .column_as(Column::Sequence.count(), "count")
+        .filter(waiting.clone())
+        .group_by(Column::Extension)
+        .group_by(Column::Name)
+        .order_by_asc(Column::Extension)
+        .order_by_asc(Column::Name)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    event_delivery::Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Dead.as_str()))
+        .col_expr(Column::Due, Expr::value(now))
+        .col_expr(Column::Error, Expr::value(reason))
+        .filter(waiting)
+        .exec(tx)
+        .await?;
+    let counted =
+        |(extension, name, count): (String, String, i64)| (SubscriptionId { extension, name }, count.unsigned_abs());
+    Ok(counts.into_iter().map(counted).collect())
 }
 
 /// A server, and the subscriptions that it can deliver.
