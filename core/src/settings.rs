@@ -170,8 +170,11 @@ impl Settings {
     /// The URL of the database, where none is set that of a file in the state directory.
     #[must_use]
     pub(crate) fn database_url(&self) -> String {
-        self.database_url
-            .clone()
-            .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.state_dir.join("rivetgun.sqlite").display()))
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.database_file().display()))
+    }
+
+    /// The SQLite file, where no URL is set.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        self.state_dir.join("rivetgun.sqlite")
     }
 }

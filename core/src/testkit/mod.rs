@@ -22,6 +22,7 @@ mod client;
 mod contract;
 mod events;
 mod postgres;
+mod template;
 
 pub use client::Answer;
 pub use contract::Contract;
@@ -77,10 +78,15 @@ where
 
 pub(crate) fn on_both_with<F: Future<Output = ()>>(settings: &str, clock: &Clock, test: impl Fn(TestServer) -> F) {
     on(None, settings, clock, &test);
-    match postgres::new_database() {
+    let template = template::fits(&read(settings)).then(template::postgres).flatten();
+    match postgres::new_database(template) {
         Ok(url) => on(Some(url), settings, clock, &test),
         Err(reason) => skip("PostgreSQL", &reason),
     }
+}
+
+fn read(settings: &str) -> Settings {
+    Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"))
 }
 
 /// The server's warnings and errors go where the test's own output goes: beside a failure, and nowhere else.
@@ -112,7 +118,7 @@ pub(crate) fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(crate::store:
     };
     let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
     run(&format!("sqlite://{}?mode=rwc", dir.path().join("test.sqlite").display()));
-    match postgres::new_database() {
+    match postgres::new_database(None) {
         Ok(url) => run(&url),
         Err(reason) => skip("PostgreSQL", &reason),
     }
@@ -123,7 +129,7 @@ pub(crate) fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(crate::store:
 /// # Errors
 /// Why there is none.
 pub fn new_postgres_database() -> Result<String, String> {
-    postgres::new_database()
+    postgres::new_database(None)
 }
 
 /// Says visibly that a part of a test is left out, or fails where `RIVETGUN_TEST_REQUIRE_SERVERS` is set.
@@ -182,10 +188,12 @@ impl TestServer {
     ) -> Self {
         show_log();
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
-        let mut settings =
-            Settings::from_toml(settings).unwrap_or_else(|error| panic!("the settings are wrong: {error}"));
+        let mut settings = read(settings);
         settings.state_dir = dir.path().to_owned();
         settings.database_url = database_url.or(settings.database_url);
+        if settings.database_url.is_none() && template::fits(&settings) {
+            template::copy_to(&settings.database_file()).await;
+        }
         let booted = async { link(settings)?.migrated().await?.assembled(clock).started().await };
         let Started { server, api } =
             booted.await.unwrap_or_else(|error| panic!("the server cannot start: {}", crate::error::chain(&error)));

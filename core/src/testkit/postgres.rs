@@ -10,8 +10,8 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The URL of a new, empty database, or why there is none.
-pub(super) fn new_database() -> Result<String, String> {
+/// The URL of a new database, empty or a copy of the one with this name, or why there is none.
+pub(super) fn new_database(template: Option<&str>) -> Result<String, String> {
     static SERVER: OnceLock<Result<Cluster, String>> = OnceLock::new();
     let server = match std::env::var("RIVETGUN_TEST_POSTGRES_URL") {
         Ok(url) => url,
@@ -20,7 +20,8 @@ pub(super) fn new_database() -> Result<String, String> {
     let name = format!("rivetgun_test_{}", Uuid::now_v7().simple());
     let created = async {
         let admin = Database::connect(&server).await?;
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+        let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await?;
         admin.close().await
     };
     let runtime =
