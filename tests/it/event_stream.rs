@@ -1,6 +1,6 @@
 //! The event log, followed as server-sent events: nothing is lost on the way, or it is told.
 
-use crate::common::{each, list, mac, until};
+use crate::common::{contains, each, list, mac, until};
 use rivetgun::testkit::{Event, Events, TestServer, new_postgres_database, on_both_databases};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -16,6 +16,10 @@ async fn next(stream: &mut Events) -> i64 {
 #[test]
 fn a_stream_begins_now_or_after_an_event_and_says_what_the_list_says() {
     on_both_databases("", async |server| {
+        for path in ["/events/stream", "/events"] {
+            let refused = server.get(&format!("{path}?filter=nodes.*.%00")).await.expect(400);
+            assert!(contains(&refused["detail"], "NUL character"), "{refused}");
+        }
         server.discover(&mac(1)).await;
         let before = list(&server.get("/events").await.expect(200)).len();
         let mut from_now = server.follow("/events/stream", None).await;

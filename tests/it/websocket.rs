@@ -139,6 +139,7 @@ fn what_is_no_wish_is_told_and_all_else_goes_on() {
         let mut socket = Socket::open(address).await;
         for (text, part) in [
             ("", "register <filter>"),
+            ("register nodes.*.\0", "NUL character"),
             ("hello", "register <filter>"),
             ("register", "register <filter>"),
             ("register nodes", "type.action.key"),

@@ -126,6 +126,10 @@ fn alternatives(text: &str) -> Vec<Vec<Letter>> {
 }
 
 fn alternative(letters: &[Letter]) -> Result<Alternative, &'static str> {
+    // No event has one, and PostgreSQL refuses a statement that does.
+    if letters.iter().any(|(letter, _)| *letter == '\0') {
+        return Err("it holds a NUL character");
+    }
     let mut parts = letters.splitn(3, |letter| *letter == ('.', false));
     match (parts.next(), parts.next(), parts.next()) {
         (Some(kind), Some(action), Some(key)) => {
@@ -222,6 +226,8 @@ mod tests {
             ("nodes..7", "is empty"),
             ("nodes.create,.7", "is empty"),
             ("no*es.create.7", "`*` stands alone or at the end"),
+            ("nodes.*.a\0b", "NUL character"),
+            ("clusters.*.7 no\0de*.*.*", "NUL character"),
             (&"*.*.7 ".repeat(51), "more than 100 words"),
             (&format!("nodes.*.{}", ["7"; 99].join(",")), "more than 100 words"),
         ] {
