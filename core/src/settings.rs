@@ -50,7 +50,7 @@ pub(crate) struct Limits {
     stage_timeout_ms: u64,
     /// Milliseconds for a request to the URL of an extension.
     url_timeout_ms: u64,
-    /// Milliseconds for `initialize` of an extension.
+    /// Milliseconds for `initialize` of an extension, and for each method before it: `validate`, `urls` and so on.
     initialize_timeout_ms: u64,
     /// Milliseconds for `start` of an extension, which returns at once.
     start_timeout_ms: u64,

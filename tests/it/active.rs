@@ -94,5 +94,5 @@ fn who_refers_to_what_is_not_active_cannot_be_loaded() {
     expected = "RG0116: the settings, section [extensions.faulty]: `faulty` does not accept it: the faulty extension"
 )]
 fn settings_that_an_extension_does_not_accept_keep_the_server_from_starting() {
-    on_both_databases("[extensions.faulty]\ninvalid = true", async |_| {});
+    on_both_databases("[extensions.faulty]\nvalidate = 'invalid'", async |_| {});
 }

@@ -57,6 +57,18 @@ fn a_start_that_blocks_for_ever_is_told_and_the_server_serves_and_ends_without_i
 }
 
 #[test]
+fn a_server_does_not_start_with_what_blocks_while_it_declares_and_says_which_it_is() {
+    let dir = tempdir().expect("a directory");
+    let settings = "[limits]\ninitialize_timeout_ms = 300\n[extensions.faulty]\nvalidate = 'block'";
+    let Finished { code, stdout, stderr } = finish(&mut server(dir.path(), settings));
+    assert_eq!(code, Some(1), "{stderr}");
+    for part in ["RG0107", "`validate()` of `faulty`", "took longer than 300 ms"] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+    assert!(!stdout.contains("listening on"), "{stdout}");
+}
+
+#[test]
 fn a_server_that_is_starting_says_what_it_waits_for_and_can_be_stopped() {
     let dir = tempdir().expect("a directory");
     let diary = dir.path().join("diary");

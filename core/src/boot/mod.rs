@@ -228,6 +228,7 @@ fn sections(settings: &Settings) -> Sections<'_> {
         choice: Choice { active: settings.extensions.active.as_deref(), required: &settings.extensions.required },
         hook_timeout: settings.limits.hook_timeout(),
     }
+        declaration_timeout: settings.limits.initialize_timeout(),
 }
 
 async fn open(url: &str) -> Result<Store, BootError> {
@@ -257,7 +258,7 @@ impl Migrated {
         let Self { linked: Linked { settings, registry, urls }, store, background_store, state_dir, owners, .. } = self;
         let local = Local::new(settings.orchestrators.local.clone(), &settings.state_dir);
         let metrics = Metrics::default();
-        let monitor = Monitor::new(&settings.monitoring, &registry, &metrics);
+        let monitor = Monitor::new(&settings.monitoring, &registry, &metrics, settings.limits.initialize_timeout());
         let owners = Arc::new(owners);
         let server = Arc::new(Server {
             peers: registry.peers(&owners),

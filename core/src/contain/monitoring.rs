@@ -1,8 +1,8 @@
 //! Calls those who hear of monitoring points.
 
-use super::{Call, Fault, OwnThread, contain_plain};
+use super::{Call, Fault, OwnThread, assembly::aside};
 use crate::{
-    extension::{ExtensionContext, Kind, SetupContext},
+    extension::{ExtensionContext, Kind},
     model::Point,
     registry::Loaded,
 };
@@ -17,11 +17,14 @@ pub(crate) enum NotWritten {
     Poison(Fault),
 }
 
-/// Whether an extension hears of points, with its settings.
-pub(crate) fn monitors(loaded: &Loaded, cx: &SetupContext<'_>) -> bool {
-    let call = Call { extension: loaded.metadata.name, method: "monitors", limit: Duration::MAX };
+/// Whether an extension hears of points, with its settings; not one that does not say so within `limit`.
+pub(crate) fn monitors(loaded: &Arc<Loaded>, limit: Duration) -> bool {
+    let extension = Arc::clone(loaded);
     loaded.metadata.overrides("on_monitoring")
-        && contain_plain(call, || Ok(loaded.extension().monitors(cx))).unwrap_or_default()
+        && aside(loaded.metadata.name, limit, move |calls| {
+            calls.make("monitors", || extension.extension().monitors(&extension.setup()))
+        })
+        .unwrap_or_default()
 }
 
 /// Hands points to an extension. Whoever calls this logs what becomes of it: the same may fail over and over.

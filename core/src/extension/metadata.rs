@@ -82,6 +82,7 @@ pub trait DescribedPipeline {
 }
 
 /// The one thing that an extension submits to `inventory`.
+#[derive(Clone, Copy)]
 pub struct Registration {
     pub(crate) metadata: &'static Metadata,
     pub(crate) make: fn() -> Box<dyn DynExtension>,

@@ -133,7 +133,8 @@ pub trait Extension: Described + Send + Sync + 'static {
     }
 
     /// Checks its settings beyond their types, while the server is put together. An error keeps the server from starting,
-    /// and is told with everything else that is wrong; its text is for the operator, whatever kind of error it is.
+    /// and is told with everything else that is wrong; its text is for the operator, whatever kind of error it is. So does
+    /// taking longer than `[limits] initialize_timeout_ms`, here and in the other methods that are called then.
     fn validate(&self, _cx: &SetupContext<'_>) -> Result<()> {
         Ok(())
     }

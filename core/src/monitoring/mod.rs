@@ -55,8 +55,9 @@ enum Dropped {
 }
 
 impl Monitor {
-    pub(crate) fn new(settings: &MonitoringSettings, registry: &Registry, metrics: &Metrics) -> Self {
-        let heard = registry.iter().filter(|loaded| contain::monitors(loaded, &loaded.setup()));
+    /// Of those who could hear of points, the ones that say within `limit` that they do.
+    pub(crate) fn new(settings: &MonitoringSettings, registry: &Registry, metrics: &Metrics, limit: Duration) -> Self {
+        let heard = registry.iter().filter(|loaded| contain::monitors(loaded, limit));
         let sink = |loaded: &Arc<Loaded>| Sink {
             loaded: Arc::clone(loaded),
             queue: Queue::new(settings.queue.get().into(), settings.batch.get().into()),

@@ -25,6 +25,7 @@ use crate::{
         Orchestrator, Peer, Provided, Registration, SectionError, SetupContext, UrlEntry,
     },
     model::{Cluster, Node},
+    settings::Limits,
     store::{Migrator, Owners, claims_of},
 };
 use sea_orm_migration::MigrationTrait;
@@ -117,6 +118,8 @@ pub(crate) struct Sections<'a> {
     pub(crate) choice: Choice<'a>,
     /// How long a hook may take where its section does not say.
     pub(crate) hook_timeout: Duration,
+    /// How long each method may take that is called while the server is put together.
+    pub(crate) declaration_timeout: Duration,
 }
 
 impl Registry {
@@ -162,9 +165,11 @@ impl Registry {
     /// What each extension that is linked into this binary declares for the demo, in the order of their names.
     pub(crate) fn demos() -> Result<BTreeMap<&'static str, Demo>, BootProblems> {
         let (mut demos, mut problems) = (BTreeMap::new(), Vec::new());
+        // There are no settings yet.
+        let limit = Limits::default().initialize_timeout();
         for registration in inventory::iter::<Registration> {
             let metadata = registration.metadata;
-            match contain::demo(registration) {
+            match contain::demo(*registration, limit) {
                 Ok(demo) => drop(demos.insert(metadata.name, demo)),
                 Err((method, fault)) => {
                     problems.push(BootProblem::Declaration { metadata, method, fault: fault.to_string() });
@@ -190,7 +195,7 @@ impl Registry {
     }
 
     /// All extensions that are active, in the total order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Loaded>> {
         self.extensions.iter()
     }
 
@@ -284,7 +289,7 @@ impl Loaded {
         let metadata = registration.metadata;
         let mut section = sections.sections.get(metadata.name).cloned().unwrap_or_default();
         let containment = Containment::take_from(&mut section);
-        let assembled = contain::assemble(registration, section);
+        let assembled = contain::assemble(*registration, section, sections.declaration_timeout);
         let Parts {
             extension,
             settings,

@@ -28,19 +28,17 @@ impl Extension for Faulty {
     }
 
     async fn initialize(&self, cx: &ExtensionContext) -> Result<()> {
-        let settings = cx.settings::<Self>();
-        life::pass(settings, "initialize", settings.initialize).await
+        life::pass(cx, "initialize", cx.settings::<Self>().initialize).await
     }
 
     async fn start(&self, cx: &StartContext) -> Result<()> {
         let settings = cx.settings::<Self>();
         life::work(cx, settings.work);
-        life::pass(settings, "start", settings.start).await
+        life::pass(cx, "start", settings.start).await
     }
 
     async fn close(&self, cx: &ExtensionContext) -> Result<()> {
-        let settings = cx.settings::<Self>();
-        life::pass(settings, "close", settings.close).await
+        life::pass(cx, "close", cx.settings::<Self>().close).await
     }
 
     fn on_node_create(&self, cx: &HookContext<'_>, node: &Node) -> impl Future<Output = Result<()>> + Send {

@@ -1,6 +1,6 @@
 //! What goes wrong in its life, as its settings want.
 
-use crate::settings::{Fault, Settings, Work};
+use crate::settings::{Fault, Settings, Validation, Work};
 use rivetgun::prelude::*;
 use std::{
     fs::File,
@@ -12,21 +12,29 @@ use std::{
 };
 
 pub(crate) fn validate(settings: &Settings) -> Result<()> {
-    if settings.invalid { Err(Error::invalid("the faulty extension finds its settings invalid")) } else { Ok(()) }
+    match settings.validate {
+        Validation::None => Ok(()),
+        Validation::Invalid => Err(Error::invalid("the faulty extension finds its settings invalid")),
+        Validation::Block => block(),
+    }
 }
 
 /// A step of its life.
-pub(crate) async fn pass(settings: &Settings, step: &str, fault: Fault) -> Result<()> {
-    note(settings, step)?;
+pub(crate) async fn pass(cx: &ExtensionContext, step: &str, fault: Fault) -> Result<()> {
+    note(cx, step)?;
     match fault {
         Fault::None => Ok(()),
         Fault::Error => Err(Error::failed("the inner secret of the faulty extension")),
         Fault::Away => Err(Error::unavailable("what it needs is away")),
         Fault::Panic => panic!("the inner secret of the faulty extension"),
         Fault::Hang => std::future::pending().await,
-        Fault::Block => loop {
-            std::thread::park();
-        },
+        Fault::Block => block(),
+    }
+}
+
+fn block() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 
@@ -47,13 +55,14 @@ pub(crate) fn work(cx: &StartContext, work: Work) {
                 Work::Endless | Work::Error | Work::Panic => {}
             }
             cx.stopping().await;
-            note(cx.settings::<crate::Faulty>(), "work ends")
+            note(&cx, "work ends")
         }
     });
 }
 
-fn note(settings: &Settings, step: &str) -> Result<()> {
-    if let Some(diary) = &settings.diary {
+fn note(cx: &ExtensionContext, step: &str) -> Result<()> {
+    if let Some(diary) = &cx.settings::<crate::Faulty>().diary {
+        cx.monitor(Point::new("faulty_steps").field("step", step));
         writeln!(File::options().create(true).append(true).open(diary)?, "{step}")?;
     }
     Ok(())

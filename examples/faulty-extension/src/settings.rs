@@ -6,14 +6,25 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether `validate` refuses these settings.
-    pub(crate) invalid: bool,
+    pub(crate) validate: Validation,
     pub(crate) initialize: Fault,
     pub(crate) start: Fault,
     pub(crate) close: Fault,
     pub(crate) work: Work,
     /// A file to which it adds a line for each step of its life.
     pub(crate) diary: Option<PathBuf>,
+}
+
+/// What `validate` makes of these settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Validation {
+    #[default]
+    None,
+    /// It refuses them.
+    Invalid,
+    /// It blocks its thread for ever.
+    Block,
 }
 
 /// What goes wrong in a step of its life.
