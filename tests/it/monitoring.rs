@@ -150,6 +150,19 @@ fn points_come_in_batches_of_a_size_and_at_the_close() {
 }
 
 #[test]
+fn what_background_work_and_an_extension_that_is_closed_send_at_their_end_is_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let faulty = format!("[extensions.faulty]\nwork = 'endless'\ndiary = {:?}\n", dir.path().join("diary"));
+    on_both_databases(&format!("{faulty}{}", heard("ends", "")), async |server| {
+        let channel = Channel::open("ends");
+        server.stop().await;
+        let steps: Vec<Value> =
+            channel.written("faulty_steps").iter().map(|point| json!(point)["fields"]["step"].clone()).collect();
+        assert_eq!(&steps[steps.len() - 2..], ["work ends", "close"], "{steps:?}");
+    });
+}
+
+#[test]
 fn a_single_point_comes_with_the_interval() {
     on_both_databases(&heard("interval", ""), async |server| {
         let channel = Channel::open("interval");

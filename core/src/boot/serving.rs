@@ -147,7 +147,6 @@ pub(crate) async fn stop_work(server: &Arc<Server>) {
     if tokio::time::timeout(STOP_WAIT, server.work.wait()).await.is_err() {
         tracing::warn!("work in the background did not end in time; the next start settles its tasks");
     }
-    server.monitor.close().await;
     life::close(server).await;
     for store in [&server.background_store, &server.store] {
         // A connection that somebody holds is waited for.

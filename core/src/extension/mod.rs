@@ -162,7 +162,8 @@ pub trait Extension: Described + Send + Sync + 'static {
 
     /// Ends what [`initialize`](Extension::initialize) began: called when the server stops, if that had ended well. The
     /// background work of the extension has ended then, and so have the extensions that name it in `after` and `requires`.
-    /// It has a time limit (`[limits] close_timeout_ms`).
+    /// Those that hear of points of monitoring are closed after all others. It has a time limit
+    /// (`[limits] close_timeout_ms`).
     fn close(&self, _cx: &ExtensionContext) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }

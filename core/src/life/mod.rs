@@ -15,10 +15,10 @@ use crate::{
     store::{self, NewNotification},
 };
 use futures_util::future::{join_all, try_join_all};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How long the closing of all extensions may take.
+/// How long the closing of extensions may take: of those that hear of points, and of all others.
 const CLOSING: Duration = Duration::from_secs(10);
 /// How long background work may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -62,18 +62,40 @@ pub(crate) async fn begin(server: &Arc<Server>, extent: Extent) -> Result<(), Re
     try_join_all(server.registry.iter().map(begin)).await.map(drop)
 }
 
-/// Ends the background work of all extensions and closes those that were initialized, in the reverse order.
+/// Ends the background work of all extensions and closes those that were initialized, in the reverse order. Those that hear of
+/// points of monitoring, and what they need for it, come last: they hear of what the others send at their end.
 pub(crate) async fn close(server: &Arc<Server>) {
+    let hearing = hearing(server);
+    let (last, first): (Vec<_>, Vec<_>) = server.registry.iter().partition(|loaded| hearing.contains(&loaded.place));
+    close_all(server, &first).await;
+    server.monitor.close().await;
+    close_all(server, &last).await;
+    server.monitor.drop_rest();
+}
+
+/// The places of the extensions that hear of points, and of all that come before them.
+fn hearing(server: &Server) -> BTreeSet<usize> {
+    let mut hearing: BTreeSet<usize> = server.monitor.heard_by().map(|loaded| loaded.place).collect();
+    for loaded in server.registry.iter().rev() {
+        if hearing.contains(&loaded.place) {
+            hearing.extend(server.registry.before(loaded).map(|before| before.place));
+        }
+    }
+    hearing
+}
+
+/// Closes extensions. Of those that come after them, the ones that are not among them have been closed.
+async fn close_all(server: &Arc<Server>, extensions: &[&Arc<Loaded>]) {
     let closed = tokens(server);
     let close = async |loaded: &Arc<Loaded>| {
         let is_before = |after: &&Arc<Loaded>| server.registry.before(after).any(|before| before.place == loaded.place);
-        for after in server.registry.iter().filter(is_before) {
+        for after in extensions.iter().copied().filter(is_before) {
             closed[after.place].cancelled().await;
         }
         close_one(server, loaded).await;
         closed[loaded.place].cancel();
     };
-    if tokio::time::timeout(CLOSING, join_all(server.registry.iter().map(close))).await.is_err() {
+    if tokio::time::timeout(CLOSING, join_all(extensions.iter().copied().map(close))).await.is_err() {
         tracing::warn!("extensions were not closed in time and are left as they are");
     }
 }

@@ -81,16 +81,9 @@ impl Batcher {
 
     /// Gives up what has not been written.
     pub(super) fn drop_rest(&mut self) {
-        let mut rest: Vec<Point> = std::iter::from_fn(|| self.sink.queue.pop()).collect();
-        rest.extend(std::mem::take(&mut self.parts).iter().flat_map(|part| part.as_ref().iter().cloned()));
-        if !rest.is_empty() {
-            tracing::warn!(
-                extension = self.sink.name(),
-                points = rest.len(),
-                "points were not written before the stop"
-            );
-            self.count_dropped(&rest, Dropped::Stopped);
-        }
+        let parts = std::mem::take(&mut self.parts);
+        let rest: Vec<Point> = parts.iter().flat_map(|part| part.as_ref().iter().cloned()).collect();
+        self.sink.drop_rest(&rest);
     }
 
     /// Waits until a batch is due; whether it is because the server stops.

@@ -91,12 +91,17 @@ impl Monitor {
         }
     }
 
+    /// Who hears of points.
+    pub(crate) fn heard_by(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        self.0.sinks.iter().map(|sink| &sink.loaded)
+    }
+
     /// How many points wait for whom.
     fn queued(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.0.sinks.iter().map(|sink| (sink.name(), sink.queue.len()))
     }
 
-    /// Writes what waits, and ends. Points that come later are not written.
+    /// Writes what waits, and ends. Points that come later are not written; see [`Monitor::drop_rest`].
     pub(crate) async fn close(&self) {
         let Inner { batchers, closing, closed, .. } = &*self.0;
         closing.cancel();
@@ -105,6 +110,13 @@ impl Monitor {
             closed.cancel();
             // One whose sink blocks its thread cannot be ended by anybody.
             drop(tokio::time::timeout(CLOSE_WAIT / 5, batchers.wait()).await);
+        }
+    }
+
+    /// Gives up what came after it was closed.
+    pub(crate) fn drop_rest(&self) {
+        for sink in &self.0.sinks {
+            sink.drop_rest(&[]);
         }
     }
 }
@@ -124,6 +136,19 @@ pub(crate) fn start(server: &Arc<Server>) {
 impl Sink {
     fn name(&self) -> &'static str {
         self.loaded.metadata.name
+    }
+
+    /// Gives up what has not been written: these points, and what waits.
+    fn drop_rest(&self, points: &[Point]) {
+        let waiting: Vec<Point> = std::iter::from_fn(|| self.queue.pop()).collect();
+        let points = || points.iter().chain(&waiting);
+        let count = points().count();
+        if count > 0 {
+            tracing::warn!(extension = self.name(), points = count, "points were not written before the stop");
+        }
+        for point in points() {
+            self.count_dropped(point, Dropped::Stopped);
+        }
     }
 
     fn count_dropped(&self, point: &Point, why: Dropped) {
