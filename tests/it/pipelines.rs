@@ -1,8 +1,11 @@
 //! Outgoing data: what people set, what pipelines make of it, and what people lay over that.
 
-use crate::common::{assign, cluster_with_nodes, contains, each, enable, everything, list, work_on};
+use crate::{
+    common::{assign, cluster_with_nodes, contains, each, enable, everything, list, work_on},
+    events::the_log_tells_all,
+};
 use rivetgun::testkit::{TestServer, on_both_databases};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const ALL: [&str; 3] = ["additional_logger", "probe", "bystander"];
 
@@ -193,6 +196,34 @@ fn customisations_of_the_two_kinds_are_apart_and_a_wrong_one_is_refused() {
         assert_eq!(everything(&server).await, before);
         server.delete(&path("provisioning")).await.expect(204);
         assert_eq!(is_customized().await, false);
+    });
+}
+
+#[test]
+fn a_node_takes_its_customisation_with_it_and_the_log_tells() {
+    on_both_databases("", async |server| {
+        let (cluster, nodes) = cluster_with_nodes(&server, "c", 3).await;
+        let (of_cluster, path) =
+            (format!("/clusters/{cluster}"), format!("/clusters/{cluster}/orchestrator/deployment"));
+        let documents: Map<String, Value> = nodes.iter().map(|id| (id.to_string(), json!({"mine": id}))).collect();
+        server.put(&path, json!({"nodes": documents})).await.expect(200);
+        let left = async || {
+            let shown = server.get(&path).await.expect(200);
+            let told = server.get("/events?filter=clusters.customise.*").await.expect(200);
+            let told = list(&told).last().expect("an event").clone();
+            assert_eq!(told["object"], json!({"kind": "deployment", "customisation": shown}));
+            let is_customized = server.get(&of_cluster).await.expect(200)["is_customized"].clone();
+            (shown["nodes"].as_object().expect("an object").len(), is_customized)
+        };
+        assert_eq!(left().await, (3, json!(true)));
+        let unassigned = json!([{"id": nodes[0]}]);
+        server.post(&format!("{of_cluster}/unassignment"), unassigned).await.expect(200);
+        assert_eq!(left().await, (2, json!(true)));
+        server.delete(&format!("/nodes/{}", nodes[1])).await.expect(200);
+        assert_eq!(left().await, (1, json!(true)));
+        server.put(&of_cluster, json!({"nodes": []})).await.expect(200);
+        assert_eq!(left().await, (0, json!(false)));
+        the_log_tells_all(&server).await;
     });
 }
 

@@ -168,6 +168,8 @@ pub(crate) async fn erase(tx: &mut ChangeTx, cluster: &Cluster, removed: usize) 
     }
     nodes::erase(tx, used).await?;
     groups::delete_with(tx, cluster).await?;
+    // What was wanted for its nodes went with them.
+    let cluster = &find(tx, cluster.id).await?;
     tx.fire(HookCall::ClusterDelete(cluster)).await?;
     store::clusters::delete(tx, cluster).await?;
     Ok(format!("cluster '{}' is deleted, {free} of its nodes are free again, {deleted} are deleted", cluster.name))
@@ -227,6 +229,22 @@ pub(crate) async fn customise(tx: &mut ChangeTx, id: i64, kind: DataKind, wanted
         is_customized |= customisation(&**tx, id, kind).await? != Customisation::default();
     }
     save(tx, &before, &Cluster { is_customized, ..before.clone() }).await
+}
+
+/// Forgets what people want in place of the data generated for nodes that leave a cluster, which is locked.
+pub(super) async fn forget_customisation(tx: &mut ChangeTx, cluster: &Cluster, leaving: &[i64]) -> Outcome<()> {
+    if !cluster.is_customized {
+        return Ok(());
+    }
+    for kind in DataKind::ALL {
+        let mut wanted = customisation(&**tx, cluster.id, kind).await?;
+        let count = wanted.nodes.len();
+        wanted.nodes.retain(|node, _| !leaving.contains(node));
+        if wanted.nodes.len() < count {
+            customise(tx, cluster.id, kind, wanted).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What is stored in place of generated data.

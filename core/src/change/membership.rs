@@ -2,7 +2,6 @@
 
 use super::{ChangeTx, clusters, groups, nodes, releases};
 use crate::{
-    deploy::DataKind,
     error::{Mistake, Outcome, Refusal},
     extension::HookCall,
     model::{Cluster, Node, NodeStatus, without_repetition},
@@ -128,9 +127,7 @@ pub(crate) async fn leave(tx: &mut ChangeTx, cluster: &Cluster, before: &Node) -
         pending_deletion: false,
         ..before.clone()
     };
-    for kind in DataKind::ALL {
-        store::nodes::set_replaced_info(&**tx, &[before.id], kind, None).await?;
-    }
+    clusters::forget_customisation(tx, cluster, &[before.id]).await?;
     nodes::save(tx, before, &after).await?;
     Ok(after)
 }

@@ -261,6 +261,9 @@ pub(crate) async fn erase(tx: &mut ChangeTx, nodes: Vec<Node>) -> Outcome<()> {
         }
         tx.fire(HookCall::NodeDelete(node)).await?;
     }
+    for cluster in clusters.values() {
+        clusters::forget_customisation(tx, cluster, &ids).await?;
+    }
     Ok(store::nodes::delete(tx, &nodes).await?)
 }
 
