@@ -1,4 +1,5 @@
-//! Configured → linked → migrated → assembled → serving. Each step is a type, so that none can be left out.
+//! [`Linked`] → [`Migrated`] → [`Assembled`] → `Open`, or [`Started`] and then `Open`. Each step is a type, so that none can be
+//! left out.
 
 mod serving;
 mod state_dir;
@@ -227,8 +228,8 @@ fn sections(settings: &Settings) -> Sections<'_> {
         sections: &settings.extensions.sections,
         choice: Choice { active: settings.extensions.active.as_deref(), required: &settings.extensions.required },
         hook_timeout: settings.limits.hook_timeout(),
-    }
         declaration_timeout: settings.limits.initialize_timeout(),
+    }
 }
 
 async fn open(url: &str) -> Result<Store, BootError> {

@@ -72,7 +72,7 @@ pub(crate) async fn stop(server: &Arc<Server>, cluster: i64) -> Outcome<Task> {
     Ok(task)
 }
 
-/// The uuid of the task that is to be stopped, or nothing where it has ended. While nobody has taken it on it is not offered any
+/// The task that is to be stopped, or nothing where it has ended. While nobody has taken it on it is not offered any
 /// more: an orchestrator that comes back later is to hear of the stop, and not of the work first.
 pub(super) async fn withhold(server: &Arc<Server>, stop: &Task) -> Outcome<Option<Task>> {
     let Some(cluster) = stop.cluster else { return Ok(None) };

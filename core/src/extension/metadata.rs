@@ -37,9 +37,9 @@ impl Metadata {
         self.overrides.contains(&method)
     }
 
-    /// The hooks among the overridden methods.
+    /// The hooks among the overridden methods: what runs in the transaction of a change.
     pub(crate) fn hooks(&self) -> impl Iterator<Item = &'static str> {
-        self.overrides.iter().copied().filter(|method| method.starts_with("on_"))
+        self.overrides.iter().copied().filter(|method| method.starts_with("on_") && *method != "on_monitoring")
     }
 }
 

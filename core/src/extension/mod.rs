@@ -76,7 +76,7 @@ use std::future::Future;
 /// A hook is called for every node, group or cluster of the server, whether the extension is enabled for it or not, unless it
 /// says otherwise; [`Cluster::extensions`] tells. Stages of pipelines run where it is enabled.
 ///
-/// The hooks (`on_*`) run inside the transaction of the change that they report: what they write through
+/// The hooks (`on_*`, all but [`on_monitoring`](Extension::on_monitoring)) run inside the transaction of the change that they report: what they write through
 /// [`HookContext::db`] commits or rolls back with it, each extension in a savepoint of its own.
 /// `Err(`[`veto`]`("why"))` refuses the change with 409. Any other error, a panic, or taking longer than the hook's time
 /// limit refuses it with 500 or 504, unless the operator chose `on_fault = "isolate"` for the extension. Slow work and

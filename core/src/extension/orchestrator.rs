@@ -112,8 +112,9 @@ pub struct Dispatch {
     pub cluster: Cluster,
     /// The nodes to work on, as they are now, in the order of their ids.
     pub nodes: Arc<[Node]>,
-    /// What is sent to them. For work without data of its own (stop, reset, removal) there is only the common part: that of
-    /// the provisioning data.
+    /// What is sent to them. For work without data of its own (stop, reset, removal) there is only the common part: the object
+    /// `provision` of the cluster's attributes, with what people laid over the common provisioning data, and neither the key
+    /// `cluster` nor anything of pipelines.
     pub documents: Documents,
     /// The task that is to be stopped, where the work is [`Work::Stop`].
     pub stops: Option<Uuid>,

@@ -139,7 +139,7 @@ impl Called {
 }
 
 impl Scope {
-    /// The provider of `T` among the extensions that this one requires, in the connection of `cx`.
+    /// The provider of `T` among the extensions that this one requires, in the connection of `db`.
     pub(super) fn provider<T: ?Sized + 'static>(&self, db: &super::Db) -> Result<Provider<'static, T>> {
         let called = Called::of::<T>();
         let place = self.own().calls.get(&called.id).copied();

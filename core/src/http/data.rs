@@ -57,6 +57,8 @@ struct DefaultsQuery {
 /// Shows the data as they would be sent: pipelines included, what a person stored left out. Writes nothing.
 #[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/defaults", params(Kind, DefaultsQuery), responses(
     (status = 409, description = "A pipeline refuses the data."),
+    (status = 422, description = "A pipeline says what is wrong with the data."),
+    (status = 503, description = "What a pipeline needs is away."),
 ))]
 async fn defaults(
     State(server): App,
@@ -112,6 +114,8 @@ struct ExplainQuery {
 /// Explains the data as they would be sent: what each stage changed, and who set a value last. Writes nothing.
 #[utoipa::path(get, path = "/clusters/{id}/orchestrator/{kind}/explain", params(Kind, ExplainQuery), responses(
     (status = 409, description = "A pipeline refuses the data."),
+    (status = 422, description = "A pipeline says what is wrong with the data."),
+    (status = 503, description = "What a pipeline needs is away."),
 ))]
 async fn explain(
     State(server): App,

@@ -176,7 +176,7 @@ pub(crate) struct NodeUpdate {
     pub(crate) pending_roles: Option<Vec<String>>,
     /// The extensions that are enabled for it alone.
     pub(crate) extensions: Option<Vec<String>>,
-    /// Its node group; `null` takes it out of its group, so absence and `null` differ.
+    /// Its node group; `null` brings a node of a cluster back to the default group, so absence and `null` differ.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     pub(crate) group_id: Option<Option<i64>>,

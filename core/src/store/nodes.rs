@@ -160,7 +160,7 @@ pub(crate) async fn allocation(connection: &impl ConnectionTrait) -> Result<(u64
     Ok((total, unallocated))
 }
 
-/// The node that is known by any of these addresses, its own or an interface's, with the address that was met.
+/// The nodes that are known by any of these addresses, their own or an interface's: each address that was met, with its node.
 pub(crate) async fn known_by(
     connection: &impl ConnectionTrait,
     macs: &[MacAddress],

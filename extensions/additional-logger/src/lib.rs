@@ -1,7 +1,6 @@
 //! Logs node and cluster events, and stamps outgoing data with the time at which the work started.
 //!
-//! The example of the documentation of Nailgun's extensions, complete, and every part of the contract used once: hooks,
-//! a table, URLs, a pipeline, settings.
+//! The example of the documentation of Nailgun's extensions, complete: hooks, a table, URLs, a pipeline, settings.
 
 mod entries;
 mod m20261121_000001_create_entries;
