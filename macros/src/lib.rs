@@ -35,7 +35,7 @@ pub fn extension(arguments: TokenStream, item: TokenStream) -> TokenStream {
     extension::expand(arguments.into(), &item.into()).into()
 }
 
-/// Describes the stage whose `impl Pipeline for …` it stands on: its name, its place, and what it processes.
+/// Describes the pipeline whose `impl Pipeline for …` it stands on: its name, its place, and what it processes.
 #[proc_macro_attribute]
 pub fn pipeline(arguments: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::expand(arguments.into(), &item.into()).into()
@@ -55,8 +55,8 @@ pub fn migrations(modules: TokenStream) -> TokenStream {
 
 /// The pipelines of an extension, in the order in which they run.
 #[proc_macro]
-pub fn pipelines(stages: TokenStream) -> TokenStream {
-    pipelines::expand(stages.into()).into()
+pub fn pipelines(list: TokenStream) -> TokenStream {
+    pipelines::expand(list.into()).into()
 }
 
 /// Links every crate that the calling package lists in `[dependencies]`, and with it the extensions in them.

@@ -1,4 +1,4 @@
-//! `#[pipeline]`: one impl of `DescribedPipeline`, so that a stage is known by name and place wherever it shows.
+//! `#[pipeline]`: one impl of `DescribedPipeline`, so that a pipeline is known by name and place wherever it shows.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -48,7 +48,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
 const CHANGES_NOTHING: &str = "this pipeline changes nothing: write at least one of `process_provisioning`, \
     `process_deployment`, `process_provisioning_for_node`, `process_deployment_for_node`";
 
-/// `Stage` of `crate::stages::Stage<T>`.
+/// `Stamp` of `crate::pipelines::Stamp<T>`.
 fn ident(ty: &Type) -> Option<&Ident> {
     match ty {
         Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
@@ -58,7 +58,7 @@ fn ident(ty: &Type) -> Option<&Ident> {
     }
 }
 
-/// The name of a stage: what a person reads in a report, so any text but none.
+/// The name of a pipeline: what a person reads in a report, so any text but none.
 struct Name(LitStr);
 
 impl darling::FromMeta for Name {

@@ -1,4 +1,4 @@
-//! `pipelines![…]`: the stages of an extension, as expressions, in the order in which they run.
+//! `pipelines![…]`: the pipelines of an extension, as expressions, in the order in which they run.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use syn::Expr;
 use crate::list;
 use crate::mistakes::Mistakes;
 
-pub(crate) fn expand(stages: TokenStream) -> TokenStream {
+pub(crate) fn expand(pipelines: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let stages: Vec<Expr> =
-        list::read(stages, "a pipeline, such as `TimeStarted` or `TimeStarted::new()`", &mut mistakes);
+    let pipelines: Vec<Expr> =
+        list::read(pipelines, "a pipeline, such as `TimeStarted` or `TimeStarted::new()`", &mut mistakes);
     let mut seen = BTreeSet::new();
-    for stage in &stages {
-        // Tokens and not text, so that spaces and line breaks do not tell two equal stages apart.
-        if !seen.insert(stage.to_token_stream().to_string()) {
-            mistakes.report(stage, "this pipeline is listed twice: it would run twice");
+    for pipeline in &pipelines {
+        // Tokens and not text, so that spaces and line breaks do not tell two equal pipelines apart.
+        if !seen.insert(pipeline.to_token_stream().to_string()) {
+            mistakes.report(pipeline, "this pipeline is listed twice: it would run twice");
         }
     }
-    mistakes.with(quote! { ::rivetgun::__private::Pipelines::new() #(.with(#stages))* })
+    mistakes.with(quote! { ::rivetgun::__private::Pipelines::new() #(.with(#pipelines))* })
 }
 
 #[cfg(test)]
