@@ -35,14 +35,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether the same may be taken the next time: no answer came, or 408, 425, 429 or 5xx. What else of the other answers
-    /// may pass, since a person can mend it, is for the caller to say.
+    /// Whether the same may be taken the next time: no answer came, or one that [may pass](may_pass).
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
             Self::NotPublic(_) => false,
             Self::NoAnswer(_) => true,
-            Self::Answered { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500..),
+            Self::Answered { status, .. } => may_pass(*status),
         }
     }
 
@@ -65,6 +64,13 @@ impl Failure {
         }
         Self::NoAnswer(reason(error))
     }
+}
+
+/// Whether an answer of this status is about the moment, so that the same may be taken the next time: 408, 425, 429 or 5xx.
+/// What else may pass, since a person can mend it, is for the caller to say.
+#[must_use]
+pub fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500..)
 }
 
 pub(crate) async fn judge(answer: Response) -> Result<StatusCode, Failure> {

@@ -28,7 +28,7 @@ mod signature;
 mod url;
 
 pub use address::{NotPublic, Reach};
-pub use answer::{Failure, reason, retry_after, told};
+pub use answer::{Failure, may_pass, reason, retry_after, told};
 pub use client::{Client, builder};
 pub use reqwest;
 pub use secret::{NoSecret, NoSecrets, Secret, SecretSource, Secrets};

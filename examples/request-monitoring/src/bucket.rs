@@ -3,7 +3,7 @@
 use crate::Settings;
 use rivetgun::prelude::*;
 use rivetgun_outbound::{
-    builder, reason,
+    builder, may_pass, reason,
     reqwest::{
         Client, RequestBuilder, Response, StatusCode, Url,
         header::{CONTENT_TYPE, HeaderValue},
@@ -55,7 +55,7 @@ impl Bucket {
         tracing::debug!(series = point.series(), time = %point.time(), %status, "posted a point");
         match status.as_u16() {
             200..300 => Ok(()),
-            408 | 429 | 500.. => Err(Error::unavailable(told(answer).await)),
+            _ if may_pass(status) => Err(Error::unavailable(told(answer).await)),
             _ => Err(Error::failed(told(answer).await)),
         }
     }

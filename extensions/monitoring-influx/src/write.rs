@@ -3,7 +3,7 @@
 use crate::settings::{InfluxSettings, Target, Token};
 use rivetgun::prelude::*;
 use rivetgun_outbound::{
-    builder, reason,
+    builder, may_pass, reason,
     reqwest::{
         Client, Response,
         header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -50,7 +50,7 @@ impl Writer {
         let wait = retry_after(answer.headers(), chrono::Utc::now());
         match status.as_u16() {
             200..=299 => Ok(()),
-            408 | 429 | 500.. => {
+            _ if may_pass(status) => {
                 *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) =
                     wait.map(|wait| Instant::now() + wait);
                 Err(Error::unavailable(format!("{target} answered {}", told(answer).await)))

@@ -1,7 +1,7 @@
 //! What becomes of an event that a target did not take.
 
 use rivetgun::prelude::*;
-use rivetgun_outbound::Failure;
+use rivetgun_outbound::{Failure, may_pass};
 
 /// What the engine is told of a failure: whether to try the same again, and when.
 ///
@@ -22,7 +22,8 @@ pub(crate) fn verdict(place: &str, failure: &Failure) -> Error {
 /// Whether the receiver will never take this event: a 4xx, unless it is about who asks where and when.
 fn is_final(status: StatusCode) -> bool {
     status.is_client_error()
-        && !matches!(status.as_u16(), 401 | 402 | 403 | 404 | 405 | 407 | 408 | 421 | 423 | 425 | 426 | 429)
+        && !may_pass(status)
+        && !matches!(status.as_u16(), 401 | 402 | 403 | 404 | 405 | 407 | 421 | 423 | 426)
 }
 
 #[cfg(test)]
