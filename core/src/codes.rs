@@ -6,22 +6,22 @@ use linkme::distributed_slice;
 
 /// A code that users meet.
 #[derive(Debug)]
-pub struct ErrorCode {
+pub(crate) struct ErrorCode {
     /// `RG` and four digits.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What it means, in a few words.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// What to do about it: the page, in Markdown.
-    pub page: &'static str,
+    pub(crate) page: &'static str,
 }
 
 /// Every code of this server.
 #[distributed_slice]
-pub static ERROR_CODES: [ErrorCode];
+pub(crate) static ERROR_CODES: [ErrorCode];
 
 /// The catalogue, in the order of the codes.
 #[must_use]
-pub fn error_codes() -> Vec<&'static ErrorCode> {
+pub(crate) fn error_codes() -> Vec<&'static ErrorCode> {
     let mut codes: Vec<_> = ERROR_CODES.iter().collect();
     codes.sort_by_key(|code| code.code);
     codes

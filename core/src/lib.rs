@@ -53,7 +53,6 @@ mod supervise;
 pub mod testkit;
 
 pub use cli::run;
-pub use codes::{ErrorCode, error_codes};
 
 /// Writes the metadata of an extension and registers it.
 ///

@@ -32,5 +32,5 @@ pub use answer::{Failure, may_pass, reason, retry_after, told};
 pub use client::{Client, builder};
 pub use reqwest;
 pub use secret::{NoSecret, NoSecrets, Secret, SecretSource, Secrets};
-pub use signature::{Claim, ID, SIGNATURE, TIMESTAMP};
+pub use signature::Claim;
 pub use url::HttpUrl;

@@ -8,11 +8,11 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use sha2::{Digest, Sha256};
 
 /// The header with the id of a message: the same whenever the same message is sent.
-pub const ID: HeaderName = HeaderName::from_static("webhook-id");
+pub(crate) const ID: HeaderName = HeaderName::from_static("webhook-id");
 /// The header with the time of its signing, in seconds since 1970.
-pub const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 /// The header with its signatures.
-pub const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// A message that says to be signed, before anybody looked at its body.
 #[derive(Debug, Clone, PartialEq, Eq)]

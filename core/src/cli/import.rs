@@ -249,7 +249,7 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 /// A progress bar on standard error, where that is a terminal.
-pub(super) fn bar(what: &'static str, length: usize) -> ProgressBar {
+fn bar(what: &'static str, length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_message(what);
     if let Ok(style) = ProgressStyle::with_template("{msg:>12} {bar:32.cyan} {pos}/{len}") {
         bar.set_style(style.progress_chars("━━╌"));

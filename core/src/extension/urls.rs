@@ -25,6 +25,7 @@ impl Urls {
 
     /// These URLs and one more: a regular expression that the whole path below `/api/v1` must match, and what answers it:
     /// [`Methods`]. Named groups reach the handlers through [`Path`](axum::extract::Path).
+    #[doc(hidden)] // `urls!` calls it
     #[must_use]
     pub fn at(mut self, pattern: &'static str, file: &'static str, line: u32, methods: impl IntoMethods) -> Self {
         self.0.push(UrlEntry { pattern, file, line, methods: methods.into_methods() });

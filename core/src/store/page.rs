@@ -5,8 +5,7 @@ use sea_orm::{
 };
 
 /// Which part of a list is wanted, and in which order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     /// At most so many; absent means all.
     pub(crate) limit: Option<u64>,

@@ -14,7 +14,6 @@ mod webhook;
 use rivetgun::prelude::*;
 use webhook::Webhook;
 
-pub use reports::{NodeSaid, NodeStage, Percent, Stage, TaskSaid};
 pub use settings::WebhookSettings;
 
 /// The extension `webhook_orchestrator`, whose orchestrator clusters call `webhook`.

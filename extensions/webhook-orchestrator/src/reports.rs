@@ -13,48 +13,48 @@ use serde::Deserialize;
 /// The body of `POST /tasks/{uuid}/report`. Whatever else is left out is not known.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TaskSaid {
+pub(crate) struct TaskSaid {
     /// The uuid of the task, once more. The path is not signed, and the body is: without it, a report that somebody held up
     /// could be sent as one about another task.
-    pub task: Uuid,
+    pub(crate) task: Uuid,
     /// How far the task as a whole is, in per cent.
     #[serde(default)]
-    pub progress: Option<Percent>,
+    pub(crate) progress: Option<Percent>,
     /// What there is to say of single nodes.
     #[serde(default)]
-    pub nodes: Vec<NodeSaid>,
+    pub(crate) nodes: Vec<NodeSaid>,
     /// What became of all nodes that have not ended yet: `done` and `failed` end the task.
     #[serde(default)]
-    pub status: Option<Stage>,
+    pub(crate) status: Option<Stage>,
     /// Why it failed; else a line for the log of the task.
     #[serde(default)]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// What is said of a node.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeSaid {
+pub(crate) struct NodeSaid {
     /// Its id. Nodes that are not in the task are ignored.
-    pub id: i64,
+    pub(crate) id: i64,
     /// How far the work on it is.
     #[serde(default)]
-    pub status: Option<NodeStage>,
+    pub(crate) status: Option<NodeStage>,
     /// How far the work on it is, in per cent.
     #[serde(default)]
-    pub progress: Option<Percent>,
+    pub(crate) progress: Option<Percent>,
     /// Why the work on it failed; else a line for the log of the task.
     #[serde(default)]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
     /// Whether it can be reached, where that was found out.
     #[serde(default)]
-    pub online: Option<bool>,
+    pub(crate) online: Option<bool>,
 }
 
 /// How far the work on a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It goes on.
     Running,
     /// It ended well.
@@ -66,7 +66,7 @@ pub enum Stage {
 /// How far the work on a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum NodeStage {
+pub(crate) enum NodeStage {
     /// It goes on.
     Running,
     /// It ended well.
@@ -80,7 +80,7 @@ pub enum NodeStage {
 /// A number from 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
-pub struct Percent(u8);
+pub(crate) struct Percent(u8);
 
 /// Takes a report.
 pub(crate) async fn take(
