@@ -14,6 +14,7 @@ use crate::{
     store::{self, DeadLetter, DeadLetters, Listed, Page},
 };
 use chrono::SecondsFormat;
+use sea_orm::DbErr;
 
 pub(super) async fn dead_letters(settings: Settings, action: DeadLettersAction) -> Result<(), CliError> {
     // A server may be running, of this version or another: it is not for this command to migrate.
@@ -27,9 +28,8 @@ pub(super) async fn dead_letters(settings: Settings, action: DeadLettersAction) 
 async fn act(server: &Server, action: DeadLettersAction) -> Result<(), CliError> {
     match action {
         DeadLettersAction::List { which, limit, json } => {
-            let page = Page { limit: Some(limit), ..Page::default() };
-            let listed = store::dead_letters::list(server.store.reader(), &which.into(), &page).await;
-            show(&listed.map_err(Refusal::from)?, json)
+            let listed = list(server, &which.into(), limit).await.map_err(Refusal::from)?;
+            show(&listed, json)
         }
         DeadLettersAction::Replay { which, all: _ } => {
             let replayed = events::replay(server, &which.into()).await?;
@@ -39,6 +39,21 @@ async fn act(server: &Server, action: DeadLettersAction) -> Result<(), CliError>
             let dropped = events::drop_dead_letters(server, &which.into()).await?;
             say(format!("{} dropped", are(dropped)))
         }
+    }
+}
+
+/// The first so many, in parts that are not too large for a server.
+async fn list(server: &Server, which: &DeadLetters, limit: u64) -> Result<Listed<DeadLetter>, DbErr> {
+    let mut all = Listed { items: Vec::new(), offset: 0, total: 0 };
+    loop {
+        let offset = all.items.len() as u64;
+        let page = Page { limit: Some(limit - offset), offset, order_by: None };
+        let part = store::dead_letters::list(server.store.reader(), which, &page).await?;
+        all.total = part.total;
+        if part.items.is_empty() {
+            return Ok(all);
+        }
+        all.items.extend(part.items);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads the event log as it grows, for a client: at its pace, so that a slow one costs nothing.
 //!
-//! What a client has not read yet stays in the log. In memory is the stretch that is being sent to it and not more than
-//! [`BYTES`] of that; and so it misses something only when that is forgotten meanwhile, which it is told.
+//! What a client has not read yet stays in the log. In memory is the stretch that is being sent to it, which is
+//! about a megabyte; and so it misses something only when that is forgotten meanwhile, which it is told.
 
 use crate::{
     model::{Event, Filter, Role},
@@ -16,8 +16,6 @@ use utoipa::ToSchema;
 
 /// How many events are read at once.
 const EVENTS: u64 = 100;
-/// How much of what was read is kept in memory until it is sent; one event always is.
-const BYTES: usize = 1 << 20;
 /// How long events may go unseen of which nobody told this server.
 const POLL: Duration = Duration::from_secs(3);
 /// A server that does much writes events all the time: so long they are gathered.
@@ -136,18 +134,6 @@ impl Follower {
             return Ok(Some(gap));
         }
         self.is_at_the_end = stretch.is_end;
-        let mut bytes = 0;
-        let kept = stretch.events.iter().take_while(|event| {
-            let is_first = bytes == 0;
-            bytes += event.size();
-            is_first || bytes <= BYTES
-        });
-        let kept = kept.count();
-        if let Some(left) = stretch.events.get(kept) {
-            stretch.read_up_to = left.sequence - 1;
-            self.is_at_the_end = false;
-        }
-        stretch.events.truncate(kept);
         stretch.events.retain(|event| self.server.event_rules.may_read(self.role, event));
         (self.read_up_to, self.unread) = (stretch.read_up_to, stretch.events.into());
         Ok(None)

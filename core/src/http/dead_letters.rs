@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    extract::{Ids, Json, Query, list_query},
+    extract::{Ids, Json, Query},
     openapi::Resource,
     respond::{Answer, List, check_order},
 };
@@ -10,7 +10,7 @@ use crate::{
     error::{Outcome, Refusal},
     events, principal,
     server::Server,
-    store::{self, DeadLetter, DeadLetters},
+    store::{self, DeadLetter, DeadLetters, Page},
 };
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
@@ -23,10 +23,27 @@ pub(super) fn routes() -> Resource {
         .routes(routes!(replay))
 }
 
-list_query! {
-    LetterQuery {
-        /// The name of a subscription: only what could not be delivered to that one. Empty for the one without a name.
-        subscription: Option<String>,
+/// How many are answered with unless the query says otherwise, and at most.
+const LIMIT: u64 = 100;
+const MOST: u64 = 1_000;
+
+/// Which dead letters are wanted.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+struct LetterQuery {
+    /// The name of a subscription: only what could not be delivered to that one. Empty for the one without a name.
+    subscription: Option<String>,
+    /// At most so many, and never more than 1000. There may be fewer where the events are large: `Content-Range` tells.
+    limit: u64,
+    /// Skips so many.
+    offset: u64,
+    /// A field, with `-` before it for descending order; the subscription and the sequence number decide between equals.
+    order_by: Option<String>,
+}
+
+impl Default for LetterQuery {
+    fn default() -> Self {
+        Self { subscription: None, limit: LIMIT, offset: 0, order_by: None }
     }
 }
 
@@ -38,11 +55,11 @@ list_query! {
 async fn list(
     State(server): App,
     Path(name): Path<String>,
-    Query(query): Query<LetterQuery>,
+    Query(LetterQuery { subscription, limit, offset, order_by }): Query<LetterQuery>,
 ) -> Answer<List<DeadLetter>> {
-    let page = query.page();
+    let page = Page { limit: Some(limit.min(MOST)), offset, order_by };
     check_order(&page, store::dead_letters::can_order)?;
-    let which = of(&server, name, query.subscription, None).await?;
+    let which = of(&server, name, subscription, None).await?;
     let mut listed = store::dead_letters::list(server.store.reader(), &which, &page).await?;
     for letter in &mut listed.items {
         letter.event = letter.event.take().filter(|event| server.event_rules.may_read(principal::OPEN, event));

@@ -1,7 +1,7 @@
 //! Queries of dead letters: events that could not be delivered, which wait for a person to decide.
 
 use super::{
-    DeliveryState, Listed, Page, WriteTx,
+    DeliveryState, Listed, Page, WriteTx, budget,
     entity::{event_delivery, event_delivery::Column, event_subscription},
     events,
 };
@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
@@ -49,7 +49,8 @@ pub(crate) fn can_order(page: &Page) -> bool {
     page.order_by.is_none() || in_columns(page).is_some()
 }
 
-/// Lists dead letters with their events, by extension, subscription and sequence number unless the page says otherwise.
+/// Lists dead letters with their events, by extension, subscription and sequence number unless the page says otherwise. They
+/// are as many as a [`budget`] has room for, where that is less than the page.
 pub(crate) async fn list(
     connection: &impl ConnectionTrait,
     which: &DeadLetters,
@@ -57,17 +58,20 @@ pub(crate) async fn list(
 ) -> Result<Listed<DeadLetter>, DbErr> {
     let page = in_columns(page).unwrap_or_else(|| Page { order_by: None, ..page.clone() });
     let select = event_delivery::Entity::find().filter(which.condition(which.sequences.as_deref()));
-    let rows = page.of_each(select, &[Column::Extension, Column::Name, Column::Sequence], connection).await?;
-    let mut sequences: Vec<i64> = rows.items.iter().map(|row| row.sequence).collect();
-    sequences.sort_unstable();
-    sequences.dedup();
+    let mut rows = page.of_each(select, &[Column::Extension, Column::Name, Column::Sequence], connection).await?;
+    let mut sizes = BTreeMap::new();
+    for sequences in sequences_of(&rows.items).chunks(ROWS_A_STATEMENT) {
+        sizes.extend(events::sizes_of(connection, sequences).await?);
+    }
+    let size = |row: &event_delivery::Model| sizes.get(&row.sequence).copied().unwrap_or_default();
+    let room = budget::room_for(rows.items.iter().map(size));
+    rows.items.truncate(room);
     let mut found = BTreeMap::new();
-    for sequences in sequences.chunks(ROWS_A_STATEMENT) {
+    for sequences in sequences_of(&rows.items).chunks(ROWS_A_STATEMENT) {
         found.extend(events::find_all(connection, sequences).await?.into_iter().map(|event| (event.sequence, event)));
     }
     rows.try_map(|row| {
         Ok(DeadLetter {
-            // Several subscriptions may have the same.
             event: found.get(&row.sequence).cloned(),
             extension: row.extension,
             subscription: row.name,
@@ -77,6 +81,12 @@ pub(crate) async fn list(
             time: row.due,
         })
     })
+}
+
+/// The events of dead letters, each once: several subscriptions may have the same.
+fn sequences_of(letters: &[event_delivery::Model]) -> Vec<i64> {
+    let sequences: BTreeSet<i64> = letters.iter().map(|letter| letter.sequence).collect();
+    sequences.into_iter().collect()
 }
 
 /// Lets dead letters be tried again, as if for the first time; how many there were.

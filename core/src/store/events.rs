@@ -1,6 +1,7 @@
 //! Queries of the event log.
 
 use super::{
+    budget,
     entity::{event, event_delivery, event_mark},
     locks::Lock,
 };
@@ -70,7 +71,7 @@ pub(crate) struct Stretch {
 /// How much of the log one query looks through, however little of it is wanted.
 const SPAN: i64 = 10_000;
 
-/// Reads at most `limit` of the events after a sequence number.
+/// Reads events after a sequence number: at most `limit`, and as many as a [`budget`] has room for.
 pub(crate) async fn after(
     connection: &impl ConnectionTrait,
     sequence: i64,
@@ -83,18 +84,27 @@ pub(crate) async fn after(
         return Ok(Stretch { events: Vec::new(), read_up_to: sequence, is_end: true });
     }
     let to = Ord::min(end, sequence.saturating_add(SPAN));
-    let rows = event::Entity::find()
+    let wanted = event::Entity::find()
         .filter(event::Column::Sequence.gt(sequence))
         .filter(event::Column::Sequence.lte(to))
         .filter(taken_by(filter))
         .order_by_asc(event::Column::Sequence)
-        .limit(limit)
-        .all(connection)
-        .await?;
-    let is_all = (rows.len() as u64) < limit;
-    let events: Vec<Event> = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
-    let read_up_to = if is_all { to } else { events.last().map_or(sequence, |event| event.sequence) };
+        .limit(limit);
+    let mut wanted = budget::sizes(connection, wanted).await?;
+    let may_be_more = wanted.len() as u64 >= limit;
+    let room = budget::room_for(wanted.iter().map(|(_, size)| *size));
+    let is_all = !may_be_more && wanted.len() <= room;
+    wanted.truncate(room);
+    let sequences: Vec<i64> = wanted.into_iter().map(|(sequence, _)| sequence).collect();
+    let read_up_to = if is_all { to } else { sequences.last().copied().unwrap_or(sequence) };
+    let events = find_all(connection, &sequences).await?;
     Ok(Stretch { events, read_up_to, is_end: read_up_to == end })
+}
+
+/// How large each of these events is, for a [`budget`]; not more than a statement takes.
+pub(super) async fn sizes_of(connection: &impl ConnectionTrait, these: &[i64]) -> Result<Vec<(i64, i64)>, DbErr> {
+    let these = event::Entity::find().filter(event::Column::Sequence.is_in(these.iter().copied()));
+    budget::sizes(connection, these).await
 }
 
 pub(crate) async fn find(connection: &impl ConnectionTrait, sequence: i64) -> Result<Option<Event>, DbErr> {

@@ -4,6 +4,7 @@
 //! a transaction that begins as a reader and then writes fails as soon as two of them meet, however long they may wait.
 
 mod bell;
+mod budget;
 mod buffer;
 pub(crate) mod clusters;
 pub(crate) mod dead_letters;
