@@ -31,7 +31,7 @@ impl Extension for Announcer {
 
 /// Publishes an event `said`: alone, or in a transaction that is kept or dropped.
 async fn say(cx: ExtensionContext, Path((how, kind, key)): Path<(String, String, String)>) -> Result<StatusCode> {
-    let object = json!({"how": how});
+    let object = json!({"how": how, "name": key});
     match how.as_str() {
         "alone" => cx.publish(&kind, "said", key, &object).await?,
         "number" => cx.publish(&kind, "said", key, &7).await?,

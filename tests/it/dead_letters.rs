@@ -4,6 +4,7 @@ use crate::{
     common::{contains, each, list, node_named, until},
     process::{finish, rivetgun},
 };
+use axum::http::Method;
 use rivetgun::testkit::{TestServer, new_postgres_database, on_both_databases};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -73,6 +74,55 @@ fn dead_letters_are_listed_dropped_and_replayed() {
         }
         server.get(&format!("{LETTERS}?order_by=extension")).await.expect(400);
     });
+}
+
+#[test]
+fn people_are_told_what_a_dead_letter_is_only_where_all_of_them_may_read_it() {
+    let settings = "[events]\nattempts = 1\n[extensions.listener]\n\
+        watch = {open = 'announcer.*.*', shut = 'announcer_private.*.*'}";
+    on_both_databases(settings, async |server| {
+        let mut told = Vec::new();
+        for (number, kind) in [(1, "announcer"), (2, "announcer_private")] {
+            server.request(Method::POST, &format!("/announcer/alone/{kind}/fails"), None).await.expect(204);
+            let all = server.wait_for("/notifications", |all| list(all).len() == number).await;
+            told.push(all[number - 1]["message"].clone());
+        }
+        assert!(contains(&told[0], "(announcer fails) could not be delivered"), "{told:?}");
+        assert!(contains(&told[1], "could not be delivered") && !contains(&told[1], "fails"), "{told:?}");
+        assert!(!contains(&told[1], "announcer_private"), "{told:?}");
+    });
+}
+
+#[test]
+fn a_subscription_that_is_new_is_not_said_to_have_missed_what_was_forgotten_before() {
+    for url in [None, new_postgres_database().ok()] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = url.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", dir.path().join("db").display()));
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let settings = |more: &str, watch: &str| {
+                format!(
+                    "[events]\nattempts = 1\n{more}\n[extensions.listener]\nfrom_the_beginning = true\nwatch = {watch}"
+                )
+            };
+            let server = TestServer::start(Some(url.clone()), &settings("", "{s = 'nodes.create.*'}")).await;
+            node_named(&server, 1, "fails").await;
+            node_named(&server, 2, "well").await;
+            server.wait_for(LETTERS, |letters| list(letters).len() == 1).await;
+            until("the other is delivered", async || heard(&server, ".create.2").await == ["s"]).await;
+            server.stop().await;
+            let forgetful = settings("retention_days = 0", "{s = 'nodes.create.*'}");
+            let server = TestServer::start(Some(url.clone()), &forgetful).await;
+            // All but the dead letter.
+            server.wait_for("/events?filter=nodes.*.*", |log| list(log).len() == 1).await;
+            server.stop().await;
+            let both = settings("", "{s = 'nodes.create.*', t = 'nodes.create.*'}");
+            let server = TestServer::start(Some(url), &both).await;
+            server.wait_for(LETTERS, |letters| list(letters).len() == 2).await;
+            let told = server.get("/notifications").await.expect(200);
+            assert!(!each(&told, "message").into_iter().any(|message| contains(message, "forgotten")), "{told}");
+            server.stop().await;
+        });
+    }
 }
 
 #[test]

@@ -278,7 +278,11 @@ impl Run {
         }
         let dead = store::subscriptions::deliveries(reader, id, Kept::Dead).await?;
         let Some((first, (kind, key))) = dead.first() else { return Ok(()) };
-        let reason = format!("event {} ({kind} {key}) could not be delivered: it {}", first.sequence, first.error);
+        // Who reads notifications need not be one who may read the event.
+        let event = store::events::find(reader, first.sequence).await?;
+        let may_be_told = event.is_some_and(|event| self.server.event_rules.may_be_told(&event));
+        let of_what = if may_be_told { format!(" ({kind} {key})") } else { String::new() };
+        let reason = format!("event {}{of_what} could not be delivered: it {}", first.sequence, first.error);
         self.notify(format!("{reason}; `rivetgun dead-letters` lists, replays and drops")).await
     }
 
@@ -286,7 +290,8 @@ impl Run {
     async fn tell_of_what_is_forgotten(&self) -> Result<(), DbErr> {
         let forgotten = store::events::forgotten(self.server.store.reader()).await?;
         let position = self.claim.position;
-        if forgotten <= position {
+        // One that is new begins with what there is, and misses nothing of what there was.
+        if forgotten <= position || self.claim.is_first() {
             return Ok(());
         }
         let extension = &self.claim.id.extension;

@@ -82,6 +82,11 @@ impl EventRules {
         needed.is_some_and(|needed| role >= needed)
     }
 
+    /// Whether what the core writes, such as a notification, may tell of an event.
+    pub(super) fn may_be_told(&self, event: &Event) -> bool {
+        self.may_read(READER, event)
+    }
+
     /// Why a caller of the API may not publish events of a type, if not.
     pub(crate) fn forbids(&self, kind: &str) -> Option<String> {
         match self.owners.of_events(kind) {

@@ -34,6 +34,13 @@ pub(crate) struct Claim {
     pub(crate) position: i64,
 }
 
+impl Claim {
+    /// Whether nobody had the subscription in hand before.
+    pub(crate) fn is_first(&self) -> bool {
+        self.epoch == 1
+    }
+}
+
 crate::model::words! {
     /// What becomes of an event that could not be delivered.
     pub(crate) enum DeliveryState {
