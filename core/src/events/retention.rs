@@ -102,7 +102,7 @@ mod tests {
     use uuid::Uuid;
 
     /// A test on both databases, with what moves the clock by days.
-    fn on_both(test: impl AsyncFn(&TestServer, &dyn Fn(i64))) {
+    fn on_both(test: &impl AsyncFn(&TestServer, &dyn Fn(i64))) {
         let hand = Arc::new(AtomicI64::new(1_750_000_000));
         let shown = Arc::clone(&hand);
         let clock = Clock::of(move || DateTime::from_timestamp(shown.load(Ordering::SeqCst), 0).unwrap_or_default());
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_wrong_time_leaves_no_gap_before_what_is_fresh() {
-        on_both(async |server, wait| {
+        on_both(&async |server, wait| {
             let old = publish(server, "old").await;
             wait(5);
             let fresh = publish(server, "fresh").await;
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_is_old_is_forgotten_in_parts_and_what_somebody_has_not_done_with_is_kept() {
-        on_both(async |server, wait| {
+        on_both(&async |server, wait| {
             let tx = server.server.store.write().await.expect("a transaction").at(server.server.clock.now());
             let all = 2 * i64::try_from(AT_ONCE).expect("a number") + 500;
             for key in 1..=all {
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_subscription_that_nobody_has_is_dead_letters_and_people_are_told() {
-        on_both(async |server, _| {
+        on_both(&async |server, _| {
             let (one, other) = (publish(server, "1").await, publish(server, "2").await);
             waits(server, "gone", &[one, other], None).await;
             waits(server, "held", &[one], Some(60)).await;

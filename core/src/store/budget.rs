@@ -76,7 +76,7 @@ mod tests {
                 let reader = server.server.store.reader();
                 let stretch = store::events::after(reader, after, &filter, 100).await.expect("a stretch");
                 after = stretch.read_up_to;
-                read.push(stretch.events.iter().map(Event::size).map(|size| size * 6 >> 20).collect::<Vec<_>>());
+                read.push(stretch.events.iter().map(Event::size).map(|size| (size * 6) >> 20).collect::<Vec<_>>());
                 if stretch.is_end {
                     break;
                 }
