@@ -23,7 +23,7 @@ use std::{
 use tempfile::tempdir;
 
 /// How many changes are made, unless `RIVETGUN_TEST_CHANGES` says otherwise.
-const CHANGES: usize = 2_000;
+const CHANGES: usize = 1_000;
 /// How long a server lives.
 const LIFE: Duration = Duration::from_millis(1_500);
 /// How many clients change nodes at the same time, and how many nodes each has.

@@ -45,10 +45,12 @@ fn a_stream_begins_now_or_after_an_event_and_says_what_the_list_says() {
             two.into_iter().map(|event| event.id).collect::<Vec<_>>(),
             [all[0], all[1]].map(|id| id.to_string())
         );
-        server.stop().await;
-        for mut stream in [from_now, nodes] {
-            assert_eq!(stream.next().await, None, "it ends with the server");
-        }
+        let ends = async {
+            for mut stream in [from_now, nodes] {
+                assert_eq!(stream.next().await, None, "it ends with the server");
+            }
+        };
+        tokio::join!(server.stop(), ends);
     });
 }
 
