@@ -82,22 +82,21 @@ impl Leash {
 
     /// Begins a transaction, when there may be another.
     pub(super) async fn begin(self: &Arc<Self>, store: &Store, extension: &'static str) -> Result<Leashed, Error> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await?;
-        let wait = self.owed().until.saturating_duration_since(Instant::now());
-        if !wait.is_zero() {
-            let (code, ms) = (RG0302.code, wait.as_millis());
-            let why =
-                format!("{code}: a transaction was held for too long, and the next one begins in {ms} ms or later");
-            return Err(Error::unavailable_for(wait, why));
-        }
-        let (store, turn) = (store.clone(), Some(Turn { _turn: turn, leash: Arc::clone(self) }));
+        let (store, leash) = (store.clone(), Arc::clone(self));
         on_runtime(async move {
+            let turn = Arc::clone(&leash.turns).acquire_owned().await?;
+            let wait = leash.owed().until.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                let (code, ms) = (RG0302.code, wait.as_millis());
+                let why = format!("{code}: a transaction was held for too long, and the next one begins in {ms} ms");
+                return Err(Error::unavailable_for(wait, why));
+            }
             let transaction = store.write().await?;
             if transaction.get_database_backend() == DbBackend::Postgres {
                 let limit = format!("SET LOCAL statement_timeout = {}", OPEN.as_millis());
                 transaction.execute_unprepared(&limit).await?;
             }
-            let leashed = Leashed::of(transaction, turn);
+            let leashed = Leashed::of(transaction, Some(Turn { _turn: turn, leash }));
             tokio::spawn(watch(Arc::downgrade(&leashed.held), extension));
             Ok(leashed)
         })
@@ -110,10 +109,13 @@ impl Leash {
 
     /// One was held for too long: for this long. How long no other is begun.
     fn has_held(&self, held: Duration) -> Duration {
-        let mut owed = self.owed();
-        owed.penance = Ord::min(owed.penance + FIRST_PENANCE, LONGEST_PENANCE);
+        let (mut owed, now) = (self.owed(), Instant::now());
+        // Of several at the same time one counts.
+        if owed.until <= now {
+            owed.penance = Ord::min(owed.penance + FIRST_PENANCE, LONGEST_PENANCE);
+        }
         let wait = held * 2_u32.pow(owed.penance);
-        owed.until = Instant::now() + wait;
+        owed.until = Ord::max(owed.until, now + wait);
         wait
     }
 

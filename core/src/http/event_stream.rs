@@ -92,17 +92,16 @@ impl Teller {
     fn into_blocks(self) -> impl Stream<Item = Result<Event, Error>> {
         let (told, taken) = mpsc::channel(1);
         let server = Arc::clone(&self.server);
-        server.work.spawn(self.tell(told));
+        // Else the server would wait for its readers, and they for it.
+        let stopping = server.stopping.clone();
+        server.work.spawn(async move { stopping.run_until_cancelled(self.tell(told)).await });
         stream::unfold(taken, async |mut taken| Some((taken.recv().await?, taken)))
     }
 
     async fn tell(mut self, told: mpsc::Sender<Result<Event, Error>>) {
-        let stopping = self.server.stopping.clone();
         let patience = self.server.settings.events.client_timeout();
         loop {
             let block = tokio::select! {
-                // Else the server would wait for its readers, and they for it.
-                () = stopping.cancelled() => return,
                 () = told.closed() => return,
                 block = self.block() => block.transpose(),
             };
