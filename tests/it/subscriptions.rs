@@ -93,7 +93,7 @@ fn what_cannot_be_delivered_is_a_dead_letter_and_holds_up_nothing_any_longer() {
 
 #[test]
 fn an_event_that_blocks_the_thread_of_its_subscription_is_a_dead_letter_and_no_other_is() {
-    let settings = watching(r#"{s = "nodes.create.*"}"#).replace("attempts = 3", "attempts = 6");
+    let settings = watching(r#"{s = "nodes.create.*"}"#).replace("attempts = 3", "attempts = 100");
     on_both_databases(&settings, async |server| {
         for (number, name) in [(1, "blocks"), (2, "well"), (3, "well"), (4, "well")] {
             node_named(&server, number, name).await;

@@ -163,6 +163,7 @@ pub(crate) async fn erase(tx: &mut ChangeTx, cluster: &Cluster, removed: usize) 
     let (untouched, used): (Vec<Node>, Vec<Node>) =
         members.into_iter().partition(|node| node.status == NodeStatus::Discover);
     let (free, deleted) = (untouched.len(), removed + used.len());
+    forget_customisation(tx, cluster, &ids).await?;
     for node in &untouched {
         membership::leave(tx, cluster, node).await?;
     }

@@ -103,6 +103,9 @@ pub(crate) async fn unassign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Unassi
     if !mistakes.is_empty() {
         return Err(Refusal::mistakes(mistakes));
     }
+    let is_free = |id: &&i64| found.get(id).is_some_and(|node| node.status == NodeStatus::Discover);
+    let leaving: Vec<i64> = ids.iter().filter(is_free).copied().collect();
+    clusters::forget_customisation(tx, &cluster, &leaving).await?;
     for id in &ids {
         let Some(before) = found.remove(id) else { continue };
         if before.status == NodeStatus::Discover {
@@ -115,7 +118,8 @@ pub(crate) async fn unassign(tx: &mut ChangeTx, cluster: i64, wanted: Vec<Unassi
     if ids.is_empty() { Ok(()) } else { clusters::note_changes(tx, cluster.id, &["nodes"]).await }
 }
 
-/// A node leaves its cluster: what it had there is forgotten.
+/// A node leaves its cluster: what it had there is forgotten, but for its customisation, which
+/// [`clusters::forget_customisation`] forgets for all that leave at the same time.
 pub(crate) async fn leave(tx: &mut ChangeTx, cluster: &Cluster, before: &Node) -> Outcome<Node> {
     tx.fire(HookCall::RemoveNodeFromCluster(before, cluster)).await?;
     let after = Node {
@@ -127,7 +131,6 @@ pub(crate) async fn leave(tx: &mut ChangeTx, cluster: &Cluster, before: &Node) -
         pending_deletion: false,
         ..before.clone()
     };
-    clusters::forget_customisation(tx, cluster, &[before.id]).await?;
     nodes::save(tx, before, &after).await?;
     Ok(after)
 }

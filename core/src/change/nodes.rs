@@ -285,6 +285,7 @@ pub(crate) async fn reset(tx: &mut ChangeTx, before: Node) -> Outcome<()> {
         // It was to be removed: there is nothing left of it that anybody would have to remove.
         Some(cluster) if after.pending_deletion => {
             let cluster = clusters::find(tx, cluster).await?;
+            clusters::forget_customisation(tx, &cluster, &[after.id]).await?;
             membership::leave(tx, &cluster, &after).await.map(drop)
         }
         _ => Ok(()),

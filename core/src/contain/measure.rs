@@ -38,6 +38,7 @@ pub(super) fn faulted(call: Call, fault: &Fault) {
         Fault::Failed(_) => "failed",
         Fault::Panicked(_) => "panicked",
         Fault::TimedOut(_) => "timed_out",
+        Fault::Blocked(_) => "blocked",
         Fault::HeldUp(_) => "held_up",
     };
     FAULTS.with_label_values(&[call.extension, call.method, kind]).inc();

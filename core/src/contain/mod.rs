@@ -62,6 +62,9 @@ pub(crate) enum Fault {
     /// The extension took too long.
     #[error("took longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
+    /// The extension blocked its thread for longer than it may take, and may still.
+    #[error("blocked its thread for longer than {} ms", .0.as_millis())]
+    Blocked(Duration),
     /// It was not called, or not to its end, for a reason that is not its own.
     #[error("was held up: {0}")]
     HeldUp(String),
@@ -75,7 +78,7 @@ impl Fault {
                 Kind::Unavailable(_, wait) => *wait,
                 _ => None,
             },
-            Self::Refused(_) | Self::Panicked(_) | Self::TimedOut(_) | Self::HeldUp(_) => None,
+            Self::Refused(_) | Self::Panicked(_) | Self::TimedOut(_) | Self::Blocked(_) | Self::HeldUp(_) => None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Fault {
             Self::Failed(_) => format!("failed in {place}; the server's log tells why"),
             Self::Panicked(_) => format!("panicked in {place}; the server's log tells where"),
             Self::TimedOut(limit) => format!("took longer than {} ms in {place}", limit.as_millis()),
+            Self::Blocked(limit) => format!("blocked its thread for longer than {} ms in {place}", limit.as_millis()),
             Self::HeldUp(reason) => format!("was held up in {place}: {reason}"),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn on_monitoring(
     let extension = Arc::clone(loaded);
     let write = || async move { extension.extension().on_monitoring(&cx, points.as_ref()).await };
     thread.call(call, write).await.map_err(|fault| match &fault {
-        Fault::Panicked(_) | Fault::TimedOut(_) | Fault::HeldUp(_) => NotWritten::Transient(fault),
+        Fault::Panicked(_) | Fault::TimedOut(_) | Fault::Blocked(_) | Fault::HeldUp(_) => NotWritten::Transient(fault),
         Fault::Failed(error) if matches!(error.kind(), Kind::Unavailable(..)) => NotWritten::Transient(fault),
         Fault::Failed(_) | Fault::Refused(_) => NotWritten::Poison(fault),
     })

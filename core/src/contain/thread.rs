@@ -11,11 +11,8 @@ use std::{
     future::Future,
     io,
     pin::pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::{
     runtime::Handle,
@@ -27,7 +24,7 @@ use tracing::Instrument;
 const LEEWAY: Duration = Duration::from_millis(250);
 
 /// How many threads may be blocked before no other takes their place.
-const BLOCKED: usize = 8;
+const BLOCKED: usize = 64;
 
 /// A thread that polls what it is given, from the first call on. It ends with this value, or where what it polls lets it.
 /// Another takes its place when it takes no more calls: one that blocks it holds up the others for as long as one may take.
@@ -96,8 +93,8 @@ impl OwnThread {
                 outcome = called => drop(tell.send(outcome)),
             }
         };
-        let has_thread = Arc::new(AtomicBool::new(false));
-        let job = noting(Arc::clone(&has_thread), job.in_current_span());
+        let polled = Arc::new(Polled::default());
+        let job = noting(Arc::clone(&polled), job.in_current_span());
         let jobs = self.jobs().map_err(Error::from)?;
         let called = async {
             // A thread that is gone by now tells nothing, like one that a call ends by a panic when it is dropped.
@@ -110,10 +107,10 @@ impl OwnThread {
             // It would have told so itself, were the thread not blocked: by this call, or by another.
             Err(_) => {
                 self.give_up(&jobs);
-                let fault = if has_thread.load(Ordering::Relaxed) {
-                    Fault::TimedOut(call.limit)
-                } else {
-                    Fault::HeldUp("another call blocks its thread".to_owned())
+                let since = *polled.lock().unwrap_or_else(PoisonError::into_inner);
+                let fault = match since {
+                    Some(since) if since.elapsed() >= call.limit => Fault::Blocked(call.limit),
+                    _ => Fault::HeldUp("another call blocks its thread".to_owned()),
                 };
                 measure::faulted(call, &fault);
                 Err(fault)
@@ -122,14 +119,18 @@ impl OwnThread {
     }
 }
 
-/// The same work, which notes whether it has the thread just now.
-async fn noting(has_thread: Arc<AtomicBool>, work: impl Future<Output = ()>) {
+/// Since when a call has the thread, while it does.
+type Polled = Mutex<Option<Instant>>;
+
+/// The same work, which notes since when it has the thread.
+async fn noting(polled: Arc<Polled>, work: impl Future<Output = ()>) {
+    let note = |since| *polled.lock().unwrap_or_else(PoisonError::into_inner) = since;
     let mut work = pin!(work);
     std::future::poll_fn(|cx| {
-        has_thread.store(true, Ordering::Relaxed);
-        let polled = work.as_mut().poll(cx);
-        has_thread.store(false, Ordering::Relaxed);
-        polled
+        note(Some(Instant::now()));
+        let outcome = work.as_mut().poll(cx);
+        note(None);
+        outcome
     })
     .await;
 }

@@ -5,7 +5,7 @@ use crate::{
     change::{ChangeTx, clusters},
     contain,
     error::{Outcome, Refusal},
-    extension::{Desk, Dispatch, Error, Heard, Orchestrator, OrchestratorContext, Receipt, Report, Result},
+    extension::{Desk, Dispatch, Error, Heard, Leash, Orchestrator, OrchestratorContext, Receipt, Report, Result},
     model::LogStream,
     registry::{LOCAL, Loaded, Registry},
     server::Server,
@@ -13,7 +13,10 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 use uuid::Uuid;
 
 /// [`Orchestrator`], as the server calls it. What it answers is a receipt, or why it does not do it, for people.
@@ -48,7 +51,8 @@ pub(crate) fn orchestrators(local: impl DynOrchestrator + 'static, registry: &Re
     let mut all = ByName::from([(LOCAL.to_owned(), Arc::new(local) as _)]);
     for loaded in registry.iter() {
         for (name, orchestrator) in &loaded.orchestrators {
-            let contained = Contained { loaded: Arc::clone(loaded), orchestrator: Arc::clone(orchestrator) };
+            let orchestrator = Arc::clone(orchestrator);
+            let contained = Contained { loaded: Arc::clone(loaded), orchestrator, leash: OnceLock::new() };
             all.insert((*name).to_owned(), Arc::new(contained));
         }
     }
@@ -59,12 +63,14 @@ pub(crate) fn orchestrators(local: impl DynOrchestrator + 'static, registry: &Re
 struct Contained {
     loaded: Arc<Loaded>,
     orchestrator: Arc<dyn Orchestrator>,
+    leash: OnceLock<Arc<Leash>>,
 }
 
 impl Contained {
     fn context(&self, server: &Arc<Server>) -> OrchestratorContext {
         let scope = server.scope(&self.loaded, server.clock.now());
-        OrchestratorContext::new(scope, server.background_store.clone(), desk(server), &server.leash())
+        let leash = self.leash.get_or_init(|| server.leash());
+        OrchestratorContext::new(scope, server.background_store.clone(), desk(server), leash)
     }
 
     fn check(&self) -> std::result::Result<(), String> {

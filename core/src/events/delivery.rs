@@ -26,6 +26,18 @@ const SAVE_AFTER: Duration = Duration::from_millis(200);
 /// How long what is in hand may take to end when the server stops. What does not is delivered again.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// How often an event may block the thread of its handler: each time costs a thread, for as long as it is blocked.
+const BLOCKING: u32 = 3;
+
+/// How often an event is tried that ends like this.
+fn most_attempts(fault: &Fault, attempts: u32) -> u32 {
+    match fault {
+        Fault::Refused(_) => 1,
+        Fault::Blocked(_) => Ord::min(attempts, BLOCKING),
+        _ => attempts,
+    }
+}
+
 /// The delivery of one subscription.
 pub(super) struct Run {
     server: Arc<Server>,
@@ -216,7 +228,7 @@ impl Run {
                 tracing::warn!(extension, subscription, sequence, kind, key, reason, "an event waits");
                 (number - 1, Ended::Again(now + wait, reason))
             }
-            Err(fault) if matches!(fault, Fault::Refused(_)) || number >= settings.attempts.get() => {
+            Err(fault) if number >= most_attempts(&fault, settings.attempts.get()) => {
                 let what = "an event is a dead letter";
                 tracing::error!(extension, subscription, sequence, kind, key, attempt = number, %fault, "{what}");
                 (number, Ended::Dead(fault.public("handle_event")))

@@ -5,6 +5,7 @@ use crate::{
     server::Server,
     store::{self, NewNotification, SubscriptionId},
 };
+use chrono::TimeDelta;
 use sea_orm::DbErr;
 use std::{sync::Arc, time::Duration};
 
@@ -28,17 +29,21 @@ pub(super) async fn keep_forgetting(server: Arc<Server>) -> Result<(), String> {
 /// Forgets once; how many events there were.
 ///
 /// What is old is a beginning of the log, which is read without holding up who writes. The first event that is not old ends
-/// it: one behind that, whatever time it bears, leaves no gap before what is fresh.
+/// it: one behind that, whatever time it bears, leaves no gap before what is fresh. An event whose time is still to come, which
+/// a clock that was ahead gave it, is as old as what follows it.
 pub(super) async fn forget(server: &Server) -> Result<u64, DbErr> {
     let settings = &server.settings.events;
     give_up(server).await?;
-    let older_than = server.clock.now() - settings.retention();
+    let now = server.clock.now();
+    let (older_than, to_come) = (now - settings.retention(), now + TimeDelta::days(1));
     let (mut after, mut forgotten) = (0, 0);
     loop {
         let part = store::events::times(server.store.reader(), after, AT_ONCE).await?;
-        let mut old: Vec<i64> =
-            part.iter().take_while(|(_, time)| *time < older_than).map(|(sequence, _)| *sequence).collect();
-        let is_all_old = old.len() as u64 == AT_ONCE;
+        let beginning: Vec<_> =
+            part.into_iter().take_while(|(_, time)| *time < older_than || *time > to_come).collect();
+        let is_all_old = beginning.len() as u64 == AT_ONCE;
+        let length = beginning.iter().rposition(|(_, time)| *time < older_than).map_or(0, |last| last + 1);
+        let mut old: Vec<i64> = beginning[..length].iter().map(|(sequence, _)| *sequence).collect();
         let Some(first) = old.first().copied() else { return Ok(forgotten) };
         let tx = server.store.write().await?;
         // With each part again: a subscription may have come, and begin with what is still there.
@@ -160,6 +165,21 @@ mod tests {
             assert_eq!(forget(&server.server).await.expect("it forgets"), 1);
             assert_eq!(kept(server).await, [fresh, wrong]);
             assert_eq!(mark(server).await, old);
+        });
+    }
+
+    #[test]
+    fn an_event_of_a_clock_that_was_ahead_keeps_nothing() {
+        on_both(&async |server, wait| {
+            publish(server, "old").await;
+            wait(365);
+            publish(server, "of a clock that was ahead").await;
+            wait(-365);
+            let last = publish(server, "old as well").await;
+            wait(8);
+            let fresh = publish(server, "fresh").await;
+            assert_eq!(forget(&server.server).await.expect("it forgets"), 3);
+            assert_eq!((kept(server).await, mark(server).await), (vec![json!(fresh)], last));
         });
     }
 

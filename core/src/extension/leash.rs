@@ -31,9 +31,11 @@ const IDLE: Duration = Duration::from_millis(250);
 const OPEN: Duration = Duration::from_secs(5);
 
 /// After one was held for too long no other is begun for a while, for four times as long at first, and for 256 times as long
-/// where that goes on: what it costs others is less than a hundredth of the time then, and of requests.
+/// where that goes on: what it costs others is less than a hundredth of the time then, and of requests. It is forgiven by
+/// half for each minute.
 const FIRST_PENANCE: u32 = 2;
 const LONGEST_PENANCE: u32 = 8;
+const FORGIVEN_AFTER_S: u64 = 60;
 
 /// What a subscription, a piece of background work, a sink or an orchestrator may have open.
 #[derive(Debug)]
@@ -112,17 +114,13 @@ impl Leash {
         let (mut owed, now) = (self.owed(), Instant::now());
         // Of several at the same time one counts.
         if owed.until <= now {
-            owed.penance = Ord::min(owed.penance + FIRST_PENANCE, LONGEST_PENANCE);
+            let forgiven = now.duration_since(owed.until).as_secs() / FORGIVEN_AFTER_S;
+            let left = owed.penance.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
+            owed.penance = Ord::min(left + FIRST_PENANCE, LONGEST_PENANCE);
         }
         let wait = held * 2_u32.pow(owed.penance);
         owed.until = Ord::max(owed.until, now + wait);
         wait
-    }
-
-    /// One was ended by its owner.
-    fn has_ended(&self) {
-        let mut owed = self.owed();
-        owed.penance = owed.penance.saturating_sub(1);
     }
 }
 
@@ -167,11 +165,7 @@ impl Leashed {
     pub(super) async fn take(self) -> Result<(WriteTx, Option<Turn>), DbErr> {
         let mut held = self.held.lock().await;
         let transaction = held.transaction.take().ok_or_else(gone)?;
-        let turn = held.turn.take();
-        if let Some(turn) = &turn {
-            turn.leash.has_ended();
-        }
-        Ok((transaction, turn))
+        Ok((transaction, held.turn.take()))
     }
 }
 

@@ -318,7 +318,7 @@ impl From<Veto> for Place {
 fn status_of(fault: &Fault) -> StatusCode {
     match fault {
         Fault::Refused(_) => StatusCode::CONFLICT,
-        Fault::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        Fault::TimedOut(_) | Fault::Blocked(_) => StatusCode::GATEWAY_TIMEOUT,
         Fault::HeldUp(_) => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Failed(_) | Fault::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
