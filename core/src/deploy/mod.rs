@@ -6,6 +6,7 @@
 //! through [`report`], and [`conclude`] draws the consequences of an end.
 
 mod conclude;
+mod desk;
 mod driver;
 mod explain;
 mod local;
@@ -20,10 +21,11 @@ mod sent;
 mod serialize;
 mod stop;
 
+pub(crate) use desk::desk;
 pub(crate) use driver::start;
 pub(crate) use explain::{Explanation, Trace, explain};
 pub(crate) use local::{Local, LocalSettings};
-pub(crate) use orchestrator::{ByName, desk, orchestrators};
+pub(crate) use orchestrator::{ByName, orchestrators};
 pub(crate) use removal::{delete_cluster, delete_nodes};
 pub(crate) use report::fail;
 pub(crate) use request::{Wanted, WorkRequest, request};

@@ -1,17 +1,12 @@
 //! What an orchestrator is to the server: its own `local`, or one of an extension behind the door of [`contain`].
 
-use super::{log, report};
+use super::desk::desk;
 use crate::{
-    change::{ChangeTx, clusters},
     contain,
-    error::{Outcome, Refusal},
-    extension::{Desk, Dispatch, Error, Heard, Leash, Orchestrator, OrchestratorContext, Receipt, Report, Result},
-    model::LogStream,
+    extension::{Dispatch, Leash, Orchestrator, OrchestratorContext, Receipt},
     registry::{LOCAL, Loaded, Registry},
     server::Server,
-    store::{self, WriteTx},
 };
-use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use std::{
     collections::BTreeMap,
@@ -30,10 +25,10 @@ pub(crate) trait DynOrchestrator: Send + Sync {
         receipt: Option<Receipt>,
     ) -> BoxFuture<'a, Taken>;
 
-    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>>;
+    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, Result<(), String>>;
 
     /// Ends the work on a task that nobody waits for any more, and waits until it has ended, as far as that can be.
-    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>>;
+    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, Result<(), String>>;
 
     /// Why it cannot be used, where its extension has failed.
     fn failure(&self) -> Option<String> {
@@ -41,7 +36,7 @@ pub(crate) trait DynOrchestrator: Send + Sync {
     }
 }
 
-pub(crate) type Taken = std::result::Result<Receipt, String>;
+pub(crate) type Taken = Result<Receipt, String>;
 
 /// The orchestrators of a server, by name.
 pub(crate) type ByName = BTreeMap<String, Arc<dyn DynOrchestrator>>;
@@ -73,7 +68,7 @@ impl Contained {
         OrchestratorContext::new(scope, server.background_store.clone(), desk(server), leash)
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         self.failure().map_or(Ok(()), Err)
     }
 }
@@ -104,7 +99,7 @@ impl DynOrchestrator for Contained {
         })
     }
 
-    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, std::result::Result<(), String>> {
+    fn listen<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             if self.check().is_err() {
                 // There is nobody to listen to, for as long as the server runs.
@@ -115,7 +110,7 @@ impl DynOrchestrator for Contained {
         })
     }
 
-    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, std::result::Result<(), String>> {
+    fn abandon<'a>(&'a self, server: &'a Arc<Server>, task: Uuid) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             self.check()?;
             let cx = self.context(server);
@@ -126,76 +121,5 @@ impl DynOrchestrator for Contained {
     fn failure(&self) -> Option<String> {
         let reason = self.loaded.condition.failure()?;
         Some(format!("extension `{}`, whose orchestrator it is, has failed: {reason}", self.loaded.metadata.name))
-    }
-}
-
-/// The server as contexts need it.
-pub(crate) fn desk(server: &Arc<Server>) -> Arc<dyn Desk> {
-    Arc::new(ServerDesk(Arc::clone(server)))
-}
-
-struct ServerDesk(Arc<Server>);
-
-impl Desk for ServerDesk {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.clock.now()
-    }
-
-    fn report<'a>(&'a self, extension: &'static str, task: Uuid, report: Report) -> BoxFuture<'a, Result<Heard>> {
-        Box::pin(async move {
-            match self.task_of(extension, task).await.map_err(error)? {
-                Some(_) => report::apply(&self.0, task, &report).await.map_err(error),
-                None => Ok(Heard::Unknown),
-            }
-        })
-    }
-
-    fn log<'a>(
-        &'a self,
-        extension: &'static str,
-        task: Uuid,
-        lines: Vec<(Option<i64>, String)>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let unknown = || Error::not_found(format!("task {task} does not exist"));
-            let found = self.task_of(extension, task).await.map_err(error)?.ok_or_else(unknown)?;
-            log::write_lines(&self.0, found, LogStream::Orchestrator, lines).await.map_err(error)
-        })
-    }
-
-    fn commit(
-        &self,
-        transaction: WriteTx,
-        now: DateTime<Utc>,
-        noted: Vec<(i64, &'static str)>,
-    ) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            let mut tx = ChangeTx::over(&self.0, transaction, now);
-            for (cluster, what) in noted {
-                clusters::find_locked(&tx, cluster).await.map_err(error)?;
-                clusters::note_changes(&mut tx, cluster, &[what]).await.map_err(error)?;
-            }
-            tx.commit().await.map_err(error)
-        })
-    }
-}
-
-impl ServerDesk {
-    /// The task with this uuid, if one of the extension's orchestrators works on it.
-    async fn task_of(&self, extension: &str, uuid: Uuid) -> Outcome<Option<i64>> {
-        let Some(task) = store::tasks::find_by_uuid(self.0.store.reader(), uuid).await? else { return Ok(None) };
-        let loaded = self.0.registry.find(extension);
-        let is_its =
-            loaded.is_some_and(|loaded| loaded.orchestrators.iter().any(|(name, _)| *name == task.orchestrator));
-        Ok(is_its.then_some(task.id))
-    }
-}
-
-fn error(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Database(error) => error.into(),
-        Refusal::Vetoed(_) => Error::conflict(refusal.to_string()),
-        Refusal::NotFound(detail) => Error::not_found(detail),
-        other => Error::failed(other.to_string()),
     }
 }

@@ -54,7 +54,7 @@ macro_rules! accessors {
 /// The accessors of a context with a database.
 macro_rules! accessors_with_database {
     () => {
-        accessors!();
+        $crate::extension::context::accessors!();
 
         /// Nodes and clusters, as they are in the same transaction or snapshot.
         #[must_use]
@@ -88,6 +88,8 @@ macro_rules! accessors_with_database {
         }
     };
 }
+
+pub(super) use {accessors, accessors_with_database};
 
 /// The context of a call of one extension by another, in the transaction or the snapshot of the caller.
 #[derive(Debug)]

@@ -30,13 +30,15 @@
 //! # fn main() {}
 //! ```
 
-use super::{Db, DbTransaction, Described, Error, Heard, Leash, Report, Result, Scope};
+use super::{
+    Db, DbTransaction, Described, Desk, Error, Heard, Leash, Model, Provider, Report, Result, Scope,
+    context::accessors_with_database,
+};
 use crate::{
-    model::{Cluster, Merged, Node, Object, SentDocument, Work},
-    store::{Store, WriteTx},
+    model::{Cluster, Merged, Node, Object, Point, SentDocument, Work},
+    store::Store,
 };
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
 use sea_orm_migration::async_trait::async_trait;
 use serde_json::value::RawValue;
 use std::{
@@ -252,27 +254,6 @@ impl Document {
     }
 }
 
-/// The server, as contexts need it for what is more than a query.
-pub(crate) trait Desk: Send + Sync {
-    fn now(&self) -> DateTime<Utc>;
-    /// Applies a report about a task of an orchestrator of this extension.
-    fn report<'a>(&'a self, extension: &'static str, task: Uuid, report: Report) -> BoxFuture<'a, Result<Heard>>;
-    /// Adds lines to the log of a task of an orchestrator of this extension: each about a node, or about the whole.
-    fn log<'a>(
-        &'a self,
-        extension: &'static str,
-        task: Uuid,
-        lines: Vec<(Option<i64>, String)>,
-    ) -> BoxFuture<'a, Result<()>>;
-    /// Notes changes of clusters in a transaction, as all changes are made, and commits it.
-    fn commit(
-        &self,
-        transaction: WriteTx,
-        now: DateTime<Utc>,
-        noted: Vec<(i64, &'static str)>,
-    ) -> BoxFuture<'_, Result<()>>;
-}
-
 /// The context of an orchestrator.
 #[derive(Clone)]
 pub struct OrchestratorContext {
@@ -289,16 +270,12 @@ impl OrchestratorContext {
         Self { scope, store, db, desk, leash: Arc::clone(leash) }
     }
 
+    accessors_with_database!();
+
     /// The present, in UTC, to the microsecond.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.desk.now()
-    }
-
-    /// The settings of the extension `E`, which must be the one whose orchestrator this is.
-    #[must_use]
-    pub fn settings<E: Described>(&self) -> &E::Settings {
-        self.scope.settings::<E>()
     }
 
     /// The database, to read from, with the tables of the extension.
@@ -313,8 +290,7 @@ impl OrchestratorContext {
     /// # Errors
     /// When the database is busy or out of reach.
     pub async fn transaction(&self) -> Result<DbTransaction> {
-        let scope = Scope { now: self.now(), ..self.scope.clone() };
-        DbTransaction::begin(&self.store, Some(&self.leash), &scope, &self.desk).await
+        DbTransaction::begin(&self.store, Some(&self.leash), &self.scope(), &self.desk).await
     }
 
     /// Applies a report. It is committed when this returns, so that what brought it can be acknowledged.

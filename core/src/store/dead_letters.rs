@@ -1,7 +1,7 @@
 //! Queries of dead letters: events that could not be delivered, which wait for a person to decide.
 
 use super::{
-    DeliveryState, Listed, Page, WriteTx, budget,
+    DeliveryState, Listed, Page, ROWS_A_STATEMENT, WriteTx, budget,
     entity::{event_delivery, event_delivery::Column, event_subscription},
     events,
 };
@@ -13,9 +13,6 @@ use sea_orm::{
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
-
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
-const ROWS_A_STATEMENT: usize = 1_000;
 
 /// Which dead letters are meant: those that fit all that is said here.
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ use sea_orm::{
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
 
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766; and a statement holds all of its events.
+/// A statement holds all of its events.
 const EVENTS_A_STATEMENT: usize = 500;
 
 /// Writes events at the end of the log. The transaction must commit next: others wait for it.

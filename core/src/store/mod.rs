@@ -66,6 +66,10 @@ use sea_orm_migration::async_trait;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How many ids and how many rows go in one statement. PostgreSQL takes 65,535 values, SQLite 32,766.
+const IDS_A_STATEMENT: usize = 10_000;
+const ROWS_A_STATEMENT: usize = 1_000;
+
 /// How long a write waits for the writers before it.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
 /// How many connections there are for requests, and for what extensions do outside of them.

@@ -1,7 +1,7 @@
 //! Queries of nodes, of the addresses that they are known by, and of what people stored in place of their data.
 
 use super::{
-    Listed, Page, WriteTx,
+    IDS_A_STATEMENT, Listed, Page, WriteTx,
     entity::{node, node_mac},
     object, stored, texts,
 };
@@ -44,9 +44,6 @@ pub(crate) struct NewNode {
     pub(crate) agent_checksum: Option<String>,
     pub(crate) now: DateTime<Utc>,
 }
-
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
-const IDS_A_STATEMENT: usize = 10_000;
 
 pub(crate) async fn list(
     connection: &impl ConnectionTrait,

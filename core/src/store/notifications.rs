@@ -1,6 +1,6 @@
 //! Queries of notifications.
 
-use super::{Journal, Listed, Page, WriteTx, entity::notification, stored};
+use super::{Journal, Listed, Page, ROWS_A_STATEMENT, WriteTx, entity::notification, stored};
 use crate::model::{Notification, NotificationStatus, Topic};
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -20,9 +20,6 @@ pub(crate) struct NewNotification {
     pub(crate) task: Option<i64>,
     pub(crate) extension: Option<String>,
 }
-
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
-const ROWS_A_STATEMENT: usize = 1_000;
 
 pub(crate) async fn insert(tx: &WriteTx, new: NewNotification) -> Result<(), DbErr> {
     insert_with(&**tx, &tx.journal, new).await

@@ -4,7 +4,7 @@
 //! counted (`epoch`). Whoever writes for a subscription names both, so that one who lost it in between writes nothing.
 
 use super::{
-    Store, WriteTx,
+    ROWS_A_STATEMENT, Store, WriteTx,
     entity::{event, event_delivery, event_subscription, replica},
 };
 use chrono::{DateTime, Utc};
@@ -72,9 +72,6 @@ pub(crate) struct Standing {
     pub(crate) waiting: u64,
     pub(crate) dead: u64,
 }
-
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
-const ROWS_A_STATEMENT: usize = 1_000;
 
 /// Writes down subscriptions that are new, each with the position that it begins at, and of all that they are alive.
 pub(crate) async fn ensure(tx: &WriteTx, new: impl IntoIterator<Item = (SubscriptionId, i64)>) -> Result<(), DbErr> {

@@ -1,7 +1,7 @@
 //! Queries of tasks and of the part of each node in them.
 
 use super::{
-    Listed, Page, WriteTx,
+    IDS_A_STATEMENT, Listed, Page, ROWS_A_STATEMENT, WriteTx,
     entity::{task, task_node},
     stored, texts,
 };
@@ -15,9 +15,6 @@ use sea_orm::{
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// PostgreSQL takes 65,535 values a statement, SQLite 32,766.
-const IDS_A_STATEMENT: usize = 10_000;
 
 /// Which tasks are wanted. All conditions must hold.
 #[derive(Debug, Clone, Default)]
@@ -151,7 +148,7 @@ pub(crate) async fn insert(tx: &WriteTx, new: NewTask, nodes: &[TaskNode]) -> Re
     };
     let task = from_row(row.insert(tx).await?)?;
     tx.journal.created(&task);
-    for nodes in nodes.chunks(1_000) {
+    for nodes in nodes.chunks(ROWS_A_STATEMENT) {
         let rows = nodes.iter().map(|node| task_node_row(task.id, node));
         task_node::Entity::insert_many(rows).exec(tx).await?;
     }
@@ -277,7 +274,7 @@ fn is_unfinished() -> sea_orm::sea_query::SimpleExpr {
 
 async fn subtasks_of(connection: &impl ConnectionTrait, parents: &[i64]) -> Result<BTreeMap<i64, Vec<i64>>, DbErr> {
     let mut subtasks = BTreeMap::<i64, Vec<i64>>::new();
-    for parents in parents.chunks(10_000) {
+    for parents in parents.chunks(IDS_A_STATEMENT) {
         let rows: Vec<(i64, Option<i64>)> = task::Entity::find()
             .select_only()
             .column(task::Column::Id)

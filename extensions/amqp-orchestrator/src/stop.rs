@@ -85,8 +85,7 @@ async fn until_none_is(states: &[State], cx: &OrchestratorContext, messages: &BT
 
 /// The nodes of a cluster that are worked on.
 async fn at_work(cx: &OrchestratorContext, cluster: i64) -> Result<BTreeSet<i64>> {
-    let tx = cx.transaction().await?;
-    let nodes = tx.model().nodes_of(cluster).await?;
+    let nodes = cx.model().nodes_of(cluster).await?;
     let is_at_work = |node: &&Node| matches!(node.status, NodeStatus::Provisioning | NodeStatus::Deploying);
     Ok(nodes.iter().filter(is_at_work).map(|node| node.id).collect())
 }
