@@ -27,11 +27,11 @@ fn an_extension_that_cannot_be_started_is_left_out_and_people_are_told_why() {
         ("initialize", "away", "it failed in initialize: what it needs is away"),
         ("initialize", "panic", "it panicked in initialize; the server's log tells where"),
         ("initialize", "hang", "it took longer than 300 ms in initialize"),
-        ("initialize", "block", "it took longer than 300 ms in initialize"),
+        ("initialize", "block", "it blocked its thread for longer than 300 ms in initialize"),
         ("start", "error", "it failed in start; the server's log tells why"),
         ("start", "panic", "it panicked in start; the server's log tells where"),
         ("start", "hang", "it took longer than 300 ms in start"),
-        ("start", "block", "it took longer than 300 ms in start"),
+        ("start", "block", "it blocked its thread for longer than 300 ms in start"),
     ] {
         on_both_databases(&faulty(&format!("{step} = '{fault}'")), async |server| {
             let shown = server.get("/extensions/faulty").await.expect(200);

@@ -44,7 +44,7 @@ fn a_start_that_blocks_for_ever_is_told_and_the_server_serves_and_ends_without_i
         let shown = serving.request("GET", "/extensions/faulty", &Value::Null, 200);
         assert_eq!(
             (&shown["status"], &shown["reason"]),
-            (&json!("failed"), &json!(format!("it took longer than 300 ms in {step}")))
+            (&json!("failed"), &json!(format!("it blocked its thread for longer than 300 ms in {step}")))
         );
         serving.request("GET", "/nodes", &Value::Null, 200);
         assert_eq!(serving.at_root("/readyz").0, 200);
@@ -99,7 +99,7 @@ fn a_server_does_not_start_without_what_is_required_and_closes_what_it_began() {
         ("away", "what it needs is away"),
         ("error", "the inner secret"),
         ("panic", "panicked"),
-        ("block", "took longer than 300 ms"),
+        ("block", "blocked its thread for longer than 300 ms"),
     ] {
         let dir = tempdir().expect("a directory");
         let diary = dir.path().join("diary");

@@ -104,12 +104,13 @@ impl OwnThread {
         match tokio::time::timeout(call.limit.saturating_add(LEEWAY), called).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Fault::Panicked("at its end".to_owned())),
-            // It would have told so itself, were the thread not blocked: by this call, or by another.
+            // It would have told so itself, were the thread not blocked: by this call, if it has had the thread for most of the
+            // time, or by another.
             Err(_) => {
                 self.give_up(&jobs);
                 let since = *polled.lock().unwrap_or_else(PoisonError::into_inner);
                 let fault = match since {
-                    Some(since) if since.elapsed() >= call.limit => Fault::Blocked(call.limit),
+                    Some(since) if since.elapsed() >= call.limit / 2 => Fault::Blocked(call.limit),
                     _ => Fault::HeldUp("another call blocks its thread".to_owned()),
                 };
                 measure::faulted(call, &fault);
