@@ -196,6 +196,9 @@ fn the_server_says_goodbye_when_it_stops() {
         let address = server.listen().await;
         let (mut idle, mut busy) = (Socket::open(address).await, Socket::open(address).await);
         busy.ask("register *.*.*").await;
+        // What is answered is a WebSocket by now on the server's side, too.
+        idle.ask("register *.*.*").await;
+        idle.ask("deregister *.*.*").await;
         server.stop().await;
         assert_eq!([idle.closed().await, busy.closed().await], [1001; 2]);
     });
