@@ -264,8 +264,8 @@ impl ExtensionContext {
 
     /// Begins a transaction, for statements that must succeed or fail together. Wait for nothing else while it is open, and for
     /// no other system: it holds a connection, and on SQLite all others who want to write wait for it. Outside of requests it
-    /// is rolled back when nothing is done in it for a quarter of a second, or it is open for five: its next statement, or its commit,
-    /// is refused with `RG0302`.
+    /// is rolled back when nothing is done in it for a quarter of a second, or it is open for five: its next statement, or its
+    /// commit, is refused with `RG0302`, and so are others for a while.
     ///
     /// # Errors
     /// When the database is busy or out of reach.

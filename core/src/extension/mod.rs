@@ -188,7 +188,8 @@ pub trait Extension: Described + Send + Sync + 'static {
     ///
     /// After an error the event, and those of the same thing behind it, wait, at first for a second and in the end for an
     /// hour, and others go on; for longer where [`Error::unavailable_for`] says so. After some twenty times, or at once for a
-    /// [`veto`], it is put aside as a dead letter, which people can replay or drop.
+    /// [`veto`], it is put aside as a dead letter, which people can replay or drop. One that blocks its thread for longer
+    /// than it may take is so after three times.
     fn handle_event(&self, _cx: &EventContext, _event: &Event) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
